@@ -1,0 +1,41 @@
+# Every task of the project. Only python3 and make are needed: `make demo`, `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PACKAGES := core plugins/aws
+
+.PHONY: demo test lint check test-faults bench lock clean
+
+demo: $(STAMP)  ## sample exports through the real pipeline, then a table
+	$(BIN)/ogf demo --folder demo
+
+test: $(STAMP)  ## the test suite
+	$(BIN)/python -m pytest -n 2 -m "not faults"
+
+lint: $(STAMP)  ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+test-faults: $(STAMP)  ## real runs killed at 200 points and more
+	$(BIN)/python -m pytest -m faults tests/faults
+
+bench: $(STAMP)  ## ogf against the single DuckDB statement
+	$(BIN)/python benchmarks/cur.py
+
+lock:  ## after a change of dependencies; needs uv
+	uv lock -q && uv export -q --all-packages --all-groups --no-emit-workspace --no-annotate --no-header > requirements.lock
+	@! grep -nE 'https?://' requirements.lock
+
+$(STAMP): requirements.lock core/pyproject.toml plugins/aws/pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache

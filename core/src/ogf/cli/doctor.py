@@ -1,0 +1,108 @@
+"""`ogf doctor`: really try what a run needs, and say what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ogf.cli import options
+from ogf.errors import ExitCode, OgfError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ogf.config import Config
+    from ogf.hookspecs import Check
+    from ogf.plugins import Plugin
+
+
+@click.command("doctor")
+@click.option("--provider", "providers", multiple=True, metavar="P", help="Only this provider; repeatable")
+@click.option("--settings", is_flag=True, help="Also show every setting with where it came from")
+@options.wait
+@options.verbose
+@options.common
+def command(
+    *,
+    providers: tuple[str, ...],
+    settings: bool,
+    wait: str | None,
+    verbose: int,
+    config_path: Path | None,
+    db: Path | None,
+    as_json: bool,
+) -> int:
+    """Check configuration, warehouse, credentials and permissions, with real calls. Loads nothing."""
+    from ogf.cli.output import write_json, write_table
+
+    plugins = options.chosen(providers, config_path=config_path, otherwise_all=True)
+    config = options.load_config(
+        config_path=config_path, db=db, plugins=plugins, verbose=verbose, runner__wait=wait
+    )
+    rows = [_row("ogf", check) for check in _general(config)]
+    for plugin in plugins:
+        rows += [
+            _row(f"{plugin.provider.name} {stream}", check) for stream, check in _provider(plugin, config)
+        ]
+    described = [row._asdict() for row in config.describe()] if settings or as_json else []
+    if as_json:
+        write_json({"checks": rows, "settings": described})
+    else:
+        if described:
+            write_table(("setting", "value", "source"), [tuple(row.values()) for row in described])
+        for row in rows:
+            mark = click.style("ok  ", fg="green") if row["ok"] else click.style("FAIL", fg="red", bold=True)
+            click.echo(f"{mark}  {row['where']}: {row['check']}: {row['detail']}")
+            if row["hint"]:
+                click.echo(f"      → {row['hint']}")
+    return ExitCode.SUCCEEDED if all(row["ok"] for row in rows) else ExitCode.FAILED
+
+
+def _row(where: str, check: Check) -> dict[str, Any]:
+    return {"where": where, "check": check.name, "ok": check.ok, "detail": check.detail, "hint": check.hint}
+
+
+def _general(config: Config) -> Iterator[Check]:
+    from ogf.hookspecs import Check
+    from ogf.warehouse.file import WarehouseFile
+    from ogf.warehouse.migrate import schema_version
+
+    for warning in config.warnings:
+        yield Check(
+            "configuration", ok=False, detail=warning, hint="chmod 600 the file, or use env: or file:"
+        )
+    if config.unserved:
+        yield Check(
+            "configuration",
+            ok=True,
+            detail=f"no installed plugin serves {', '.join(config.unserved)}: ignored",
+        )
+    path = config.settings.warehouse.path
+    if not path.exists():
+        yield Check("warehouse", ok=True, detail=f"{path} does not exist yet; the first run makes it")
+        return
+    try:
+        with WarehouseFile(path, wait=config.settings.runner.wait).reading() as connection:
+            yield Check("warehouse", ok=True, detail=f"{path}, schema {schema_version(connection)}")
+    except OgfError as error:
+        yield Check("warehouse", ok=False, detail=error.message, hint=error.hint)
+
+
+def _provider(plugin: Plugin, config: Config) -> Iterator[tuple[str, Check]]:
+    from ogf.hookspecs import Check
+    from ogf.runner.run import ProviderRun
+
+    run = ProviderRun(plugin, config)
+    for stream in plugin.provider.streams:
+        missing = run.settings.missing(stream.name)
+        if missing:
+            yield (
+                stream.name,
+                Check("settings", ok=False, detail="not configured", hint=f"set {' or '.join(missing)}"),
+            )
+            continue
+        with run.task_context(stream.name) as ctx:
+            for check in plugin.check(ctx, stream.name):
+                yield stream.name, check

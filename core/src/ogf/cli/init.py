@@ -1,0 +1,101 @@
+"""`ogf init`: a commented configuration to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ogf.cli import options
+from ogf.errors import ConfigError, ExitCode, PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic import BaseModel
+
+    from ogf.plugins import Plugin
+
+_HEAD = """\
+# OffGridFlow. Every setting can also come from the environment (the name behind it) or, where there is one, a flag:
+# flag > environment > this file > default. `ogf doctor` shows each value with its source.
+# Secrets may be written as env:NAME or file:PATH instead of in plain text.
+"""
+
+
+@click.command("init")
+@click.option("--force", is_flag=True, help="Overwrite an existing file")
+@options.common
+def command(*, force: bool, config_path: Path | None, db: Path | None, as_json: bool) -> int:
+    """Write a commented ogf.yaml with every setting of the installed providers."""
+    del db, as_json
+    from ogf.plugins import installed, load
+
+    path = config_path or Path("ogf.yaml")
+    if path.exists() and not force:
+        raise ConfigError(f"{path} exists already", hint="edit it, or overwrite it with --force")
+    plugins = []
+    for name in installed():
+        try:
+            plugins.append(load(name))
+        except PluginError as error:
+            click.echo(f"left out: {error}", err=True)
+    path.write_text(_HEAD + "\n".join(_lines(plugins)) + "\n", encoding="utf-8")
+    click.echo(f"{path} is written. Uncomment what you need, then: ogf doctor", err=True)
+    return ExitCode.SUCCEEDED
+
+
+def _lines(plugins: list[Plugin]) -> Iterator[str]:
+    from ogf.config import Settings
+    from ogf.config.shape import settings_of
+
+    variables = {setting.path: setting.env[0] for setting in settings_of(Settings)}
+    sections = Settings.model_fields
+    yield ""
+    yield "ingestion:"
+    yield from _fields(_model(sections["ingestion"].annotation), variables, path=("ingestion",), depth=1)
+    for plugin in plugins:
+        provider = plugin.provider
+        own = {
+            setting.path: setting.env[0] for setting in settings_of(provider.settings, provider=provider.name)
+        }
+        yield ""
+        yield f"  {provider.name}:  # {provider.title}".rstrip(" #")
+        yield from _fields(provider.settings, own, path=(), depth=2)
+    for name in ("warehouse", "runner", "telemetry"):
+        yield ""
+        yield f"#{name}:"
+        yield from _fields(_model(sections[name].annotation), variables, path=(name,), depth=1)
+
+
+def _model(annotation: object) -> type[BaseModel]:
+    assert isinstance(annotation, type)  # noqa: S101 - sections are models
+    return annotation
+
+
+def _fields(
+    model: type[BaseModel], variables: Mapping[tuple[str, ...], str], *, path: tuple[str, ...], depth: int
+) -> Iterator[str]:
+    """Each setting commented out, with its default, what it means and its variable."""
+    from ogf.config.shape import section_of
+
+    indent = "  " * depth
+    for name, field in model.model_fields.items():
+        section = section_of(field)
+        if section is not None:
+            yield f"{indent}#{name}:"
+            yield from _fields(section, variables, path=(*path, name), depth=depth + 1)
+            continue
+        note = ". ".join(part for part in (field.description, variables[(*path, name)]) if part)
+        yield f"{indent}#{name}: {_default(field.default)}".ljust(38) + f"  # {note}"
+
+
+def _default(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)

@@ -1,0 +1,125 @@
+"""Options that several commands share, and the configuration they lead to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ogf.errors import ConfigError
+from ogf.window import Month, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ogf.config import Config
+    from ogf.plugins import Plugin
+
+
+def _stack(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+common = _stack(
+    click.option(
+        "--config", "config_path", type=click.Path(path_type=Path), help="Configuration [./ogf.yaml]"
+    ),
+    click.option("--db", type=click.Path(path_type=Path), help="Warehouse file [./ogf.duckdb, or OGF_DB]"),
+    click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout"),
+)
+
+wait = click.option("--wait", metavar="TIME", help="Wait so long for a busy warehouse [60s]")
+verbose = click.option("-v", "--verbose", count=True, help="Log what is done; twice: every page")
+
+
+def _month(_ctx: click.Context, _option: click.Parameter, text: str | None) -> Month | None:
+    try:
+        return Month.parse(text) if text else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+scope = _stack(
+    click.option(
+        "--provider", "providers", multiple=True, metavar="P", help="Only this provider; repeatable"
+    ),
+    click.option("--stream", "streams", multiple=True, metavar="S", help="Only this stream; repeatable"),
+    click.option("--since", metavar="YYYY-MM", callback=_month, help="First month"),
+    click.option(
+        "--until",
+        metavar="YYYY-MM",
+        callback=_month,
+        help="Month to stop before (exclusive)",
+    ),
+    click.option("--full", is_flag=True, help="Load again even what has not changed"),
+)
+
+
+def window(since: Month | None, until: Month | None) -> Window:
+    """The window asked for. Raises ConfigError for one that ends before it begins."""
+    if since and until and since >= until:
+        raise ConfigError(f"--since {since} is not before --until {until}", hint="--until is exclusive")
+    return Window(since, until)
+
+
+def load_config(
+    *,
+    config_path: Path | None,
+    db: Path | None = None,
+    plugins: Sequence[Plugin] = (),
+    verbose: int = 0,
+    **overrides: object,
+) -> Config:
+    """Read the configuration for these plugins and set logging up with its secrets masked."""
+    from ogf import config as configuration
+    from ogf import telemetry
+    from ogf.plugins import installed
+
+    config = configuration.load(
+        path=config_path,
+        environ=os.environ,
+        overrides={
+            "warehouse.path": db,
+            "telemetry.log_level": {0: None, 1: "info"}.get(verbose, "debug"),
+            **{key.replace("__", "."): value for key, value in overrides.items()},
+        },
+        providers={plugin.provider.name: plugin.provider.settings for plugin in plugins},
+        installed=installed(),
+    )
+    settings = config.settings.telemetry
+    telemetry.configure(settings.log_format, settings.log_level, secrets=config.secrets())
+    return config
+
+
+def chosen(names: Iterable[str], *, config_path: Path | None, otherwise_all: bool = False) -> list[Plugin]:
+    """The plugins asked for, else those that the configuration enables.
+
+    Args:
+        otherwise_all: where none is enabled, take every installed one.
+
+    Raises:
+        ConfigError: none is enabled.
+        PluginError: one cannot be loaded.
+    """
+    from ogf import config as configuration
+    from ogf.plugins import installed, load
+
+    wanted = list(dict.fromkeys(names))
+    if not wanted:
+        have = installed()
+        wanted = list(configuration.peek_enabled(path=config_path, environ=os.environ, installed=have))
+        if not wanted and otherwise_all:
+            wanted = list(have)
+        if not wanted:
+            raise ConfigError(
+                f"no provider is enabled (installed: {', '.join(have) or 'none'})",
+                hint="name one with --provider, or set ingestion.<provider>.enabled: true in ogf.yaml",
+            )
+    return [load(name) for name in wanted]

@@ -1,0 +1,67 @@
+"""How data reaches stdout: tables for people, JSON for machines."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def write_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return str(value)
+    return str(value)
+
+
+def write_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    numbers: Iterable[str] = (),
+    title: str | None = None,
+) -> None:
+    """Print a table, as wide as the terminal; into a pipe, as wide as its content needs."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 100_000, highlight=False, markup=False)
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    right = set(numbers)
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(text(value) for value in row))
+    console.print(table, end="")
+
+
+def text(value: Any) -> str:
+    """A value as a person reads it: whole seconds, separated thousands, nothing for NULL."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case decimal.Decimal():
+            return f"{value.normalize():,f}" if value else "0"
+        case dt.datetime():
+            return value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
+        case dict():
+            return ", ".join(f"{key}={item}" for key, item in value.items())
+        case _:
+            return str(value)

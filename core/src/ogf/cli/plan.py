@@ -1,0 +1,69 @@
+"""`ogf plan`: what a run would load, and why. Changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ogf.cli import options
+from ogf.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ogf.window import Month
+
+
+@click.command("plan")
+@options.scope
+@options.wait
+@options.verbose
+@options.common
+def command(
+    *,
+    providers: tuple[str, ...],
+    streams: tuple[str, ...],
+    since: Month | None,
+    until: Month | None,
+    full: bool,
+    wait: str | None,
+    verbose: int,
+    config_path: Path | None,
+    db: Path | None,
+    as_json: bool,
+) -> int:
+    """Show what `ogf run` would load, and why. Downloads no data and changes nothing."""
+    from ogf.cli.output import write_json, write_table
+    from ogf.runner.run import Options, ProviderRun
+
+    plugins = options.chosen(providers, config_path=config_path)
+    config = options.load_config(
+        config_path=config_path, db=db, plugins=plugins, verbose=verbose, runner__wait=wait
+    )
+    asked = Options(streams=streams, window=options.window(since, until), full=full)
+    rows = []
+    for plugin in plugins:
+        for item in ProviderRun(plugin, config).plan(asked):
+            partition = item.partition
+            action = "cannot" if partition.problem else "load" if item.load else "skip"
+            why = partition.problem.message if partition.problem else item.reason
+            rows.append(
+                {
+                    "provider": plugin.provider.name,
+                    "stream": partition.stream,
+                    "partition": partition.key,
+                    "action": action,
+                    "why": why,
+                    "requests": len(partition.requests),
+                    "source": partition.source,
+                }
+            )
+    if as_json:
+        write_json(rows)
+    elif rows:
+        shown = ("provider", "stream", "partition", "action", "why", "requests")
+        write_table(shown, [[row[name] for name in shown] for row in rows], numbers=["requests"])
+    else:
+        click.echo("Nothing is listed in this window.", err=True)
+    return ExitCode.PARTIAL if any(row["action"] == "cannot" for row in rows) else ExitCode.SUCCEEDED

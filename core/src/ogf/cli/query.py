@@ -1,0 +1,113 @@
+"""`ogf query`: SQL on the warehouse, read-only."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ogf.cli import options
+from ogf.errors import ConfigError, ExitCode, OgfError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_MOST_ROWS = 1000
+_FORMATS = {"csv": "FORMAT csv, HEADER", "json": "FORMAT json, ARRAY true", "parquet": "FORMAT parquet"}
+
+
+@click.command("query")
+@click.argument("sql")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", *_FORMATS]),
+    default="table",
+    show_default=True,
+    help=f"The table shows at most {_MOST_ROWS:,} rows and says so; the others are complete",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file")
+@options.wait
+@options.common
+def command(
+    *,
+    sql: str,
+    form: str,
+    output: Path | None,
+    wait: str | None,
+    config_path: Path | None,
+    db: Path | None,
+    as_json: bool,
+) -> int:
+    r"""Ask the warehouse in SQL, read-only. Times are UTC.
+
+    \b
+    ogf query "SELECT date_trunc('month', period_start) AS month, service, sum(cost) AS cost
+               FROM activities GROUP BY ALL ORDER BY ALL"
+    ogf query "FROM activities" --format parquet -o activities.parquet
+    """
+    import duckdb
+
+    from ogf.warehouse.file import WarehouseFile
+
+    form = "json" if as_json else form
+    if form == "table" and output is not None:
+        raise ConfigError(
+            "a table is for the screen", hint="name a --format to write to a file: csv, json, parquet"
+        )
+    if form == "parquet" and output is None and sys.stdout.isatty():
+        raise ConfigError("Parquet would garble the terminal", hint="give it a file with -o, or a pipe")
+    config = options.load_config(config_path=config_path, db=db, runner__wait=wait)
+    file = WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
+    with file.reading() as connection:
+        try:
+            answer = connection.sql(sql)
+            if answer is None:
+                return ExitCode.SUCCEEDED
+            if form == "table":
+                _show(answer)
+            else:
+                _copy(connection, answer, form, output)
+        except duckdb.Error as error:
+            raise _QueryError(str(error).strip(), hint=_advice(error)) from error
+    return ExitCode.SUCCEEDED
+
+
+class _QueryError(OgfError):
+    exit_code = ExitCode.USAGE
+
+
+def _advice(error: duckdb.Error) -> str:
+    import duckdb
+
+    if isinstance(error, duckdb.InvalidInputException) and "read-only" in str(error):
+        return "`ogf query` only reads"
+    return '`ogf query "SHOW TABLES"` lists the tables, `ogf query "DESCRIBE activities"` the columns'
+
+
+def _show(answer: duckdb.DuckDBPyRelation) -> None:
+    from ogf.cli.output import write_table
+
+    rows = answer.fetchmany(_MOST_ROWS + 1)
+    numbers = [
+        name
+        for name, kind in zip(answer.columns, answer.types, strict=True)
+        if str(kind).startswith(("DECIMAL", "DOUBLE", "FLOAT", "BIGINT", "INTEGER", "HUGEINT", "UBIGINT"))
+    ]
+    write_table(answer.columns, rows[:_MOST_ROWS], numbers=numbers)
+    if len(rows) > _MOST_ROWS:
+        click.echo(f"only the first {_MOST_ROWS:,} rows are shown; --format csv gives all of them", err=True)
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection,
+    answer: duckdb.DuckDBPyRelation,  # noqa: ARG001 - DuckDB finds it by its name
+    form: str,
+    output: Path | None,
+) -> None:
+    from ogf.files.table import literal
+
+    target = literal(str(output) if output else "/dev/stdout")
+    connection.execute(f"COPY (SELECT * FROM answer) TO {target} ({_FORMATS[form]})")

@@ -1,0 +1,137 @@
+"""`ogf run`: load what is new or changed."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ogf.cli import options
+from ogf.errors import ExitCode, OgfError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ogf.cli.progress import Lines
+    from ogf.runner.report import RunResult
+    from ogf.window import Month
+
+
+@click.command("run")
+@options.scope
+@click.option("--dry-run", is_flag=True, help="Only say what would be loaded and why (`ogf plan`)")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Pages read at the same time [cores]")
+@click.option("--strict", is_flag=True, help="Exit 3 also for standing notices of unchanged partitions")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what is wrong")
+@options.wait
+@options.verbose
+@options.common
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    providers: tuple[str, ...],
+    streams: tuple[str, ...],
+    since: Month | None,
+    until: Month | None,
+    full: bool,
+    dry_run: bool,
+    workers: int | None,
+    strict: bool,
+    quiet: bool,
+    wait: str | None,
+    verbose: int,
+    config_path: Path | None,
+    db: Path | None,
+    as_json: bool,
+) -> int:
+    """Load what is new or changed into the warehouse.
+
+    Without --provider, every provider that the configuration enables. Interrupt it at any time: finished pages are
+    kept, and the next run goes on from there.
+    """
+    if dry_run:
+        from ogf.cli.plan import command as plan
+
+        return int(
+            ctx.invoke(
+                plan,
+                providers=providers,
+                streams=streams,
+                since=since,
+                until=until,
+                full=full,
+                wait=wait,
+                verbose=verbose,
+                config_path=config_path,
+                db=db,
+                as_json=as_json,
+            )
+        )
+    from ogf.cli.output import write_json
+    from ogf.cli.progress import reporter
+    from ogf.cli.stopping import stopping
+    from ogf.runner.clock import Cancel
+    from ogf.runner.run import Options, ProviderRun, overall
+
+    plugins = options.chosen(providers, config_path=config_path)
+    config = options.load_config(
+        config_path=config_path,
+        db=db,
+        plugins=plugins,
+        verbose=verbose,
+        runner__workers=workers,
+        runner__wait=wait,
+    )
+    asked = Options(streams=streams, window=options.window(since, until), full=full)
+    cancel = Cancel()
+    results: list[RunResult] = []
+    errors: list[OgfError] = []
+    with stopping(cancel):
+        for plugin in plugins:
+            if cancel.is_set():
+                break
+            show = reporter(quiet=quiet)
+            try:
+                with _shown(show):
+                    result = ProviderRun(plugin, config, cancel=cancel, reporter=show).run(asked)
+            except OgfError as error:
+                if len(plugins) == 1:
+                    raise
+                click.echo(f"error: {error}", err=True)
+                errors.append(error)
+                continue
+            results.append(result)
+            show_summary(show, result, quiet=quiet)
+    if as_json:
+        write_json([result.as_json() for result in results])
+    code = overall(results, strict=strict)
+    return (
+        (ExitCode.PARTIAL if results else errors[0].exit_code)
+        if errors and code != ExitCode.INTERRUPTED
+        else code
+    )
+
+
+def _shown(show: Lines) -> AbstractContextManager[Any]:
+    return show if isinstance(show, AbstractContextManager) else nullcontext()
+
+
+def show_summary(show: Lines, result: RunResult, *, quiet: bool = False) -> None:
+    """Say how a provider's run ended."""
+    if quiet and result.status == "succeeded":
+        return
+    counts = ", ".join(
+        f"{result.count(outcome)} {outcome}"
+        for outcome in ("loaded", "unchanged", "failed")
+        if result.count(outcome) or outcome == "loaded"
+    )
+    rejected = f", {result.rejected:,} rejected" if result.rejected else ""
+    show.say(
+        f"{result.provider}: {result.status}; {counts}; {result.rows:,} rows{rejected} in {result.seconds:.1f} s"
+    )
+    for notice in result.notices:
+        show.say(f"  {notice}")
+    if result.status == "cancelled":
+        show.say(f"  {result.message}; run the same command to go on")

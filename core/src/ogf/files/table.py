@@ -1,0 +1,172 @@
+"""A page's CSV or Parquet file as a DuckDB source: what a plugin's mapping selects from."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import itertools
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING
+
+from ogf.errors import ErrorClass, SourceError
+from ogf.files.decode import DAMAGE, Format, chunks, damaged, first_line, open_text, sniff, text_of
+from ogf.files.feed import Feed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import duckdb
+
+    from ogf.files.store import File
+
+_MAX_LINE = 4 << 20
+_serial = itertools.count()
+
+
+def quoted(identifier: str) -> str:
+    """Quote an identifier for DuckDB."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a text for DuckDB, where a parameter cannot be bound."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@dataclass
+class Table:
+    """An opened file.
+
+    Attributes:
+        names: the header as the file writes it; empty for a file without even a header.
+        columns: what to write in SQL for each name, in the same order.
+        types: DuckDB type of each; all VARCHAR for text files.
+        source: what to write after FROM. `''` and `NULL` are NULL in text files.
+        is_text: read as CSV: lines with too few or too many fields are in DuckDB's `reject_errors` afterwards.
+    """
+
+    uri: str
+    names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    source: str = ""
+    _feed: Feed | None = None
+    _close: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @property
+    def is_text(self) -> bool:
+        return self._feed is not None
+
+    def close(self) -> None:
+        """Stop reading; raise if the file turned out to be damaged."""
+        try:
+            if self._feed is not None:
+                self._feed.close()
+        finally:
+            self._close.close()
+
+    def abandon(self) -> None:
+        """Stop reading; whatever is wrong with the file is not news any more."""
+        with contextlib.suppress(SourceError, OSError):
+            self.close()
+
+
+def open_table(file: File, *, connection: duckdb.DuckDBPyConnection, scratch: Path) -> Table:
+    """Open a file for one reading. Text goes through a pipe, so `source` can be read once only.
+
+    Raises:
+        SourceError: `bad_request` for a file that is neither Parquet nor a CSV, or is damaged in its first bytes.
+    """
+    kind = sniff(file.path)
+    if kind is Format.EMPTY:
+        return Table(file.uri)
+    if kind is Format.PARQUET:
+        return _open_parquet(file, connection)
+    return _open_csv(file, scratch)
+
+
+def _open_parquet(file: File, connection: duckdb.DuckDBPyConnection) -> Table:
+    source = f"read_parquet({literal(str(file.path))})"
+    leaves = connection.execute(
+        "SELECT name FROM parquet_schema(?) WHERE name IS NOT NULL", [str(file.path)]
+    ).fetchall()
+    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    # DuckDB renames a column that differs from another by case only; the file's own names are in its schema.
+    own = {row[0].casefold(): row[0] for row in leaves}
+    names = tuple(_own_name(row[0], own) for row in described)
+    return Table(
+        file.uri,
+        names=names,
+        columns=tuple(quoted(row[0]) for row in described),
+        types=tuple(row[1] for row in described),
+        source=source,
+    )
+
+
+def _own_name(name: str, own: dict[str, str]) -> str:
+    if name.casefold() in own:
+        return name
+    stem, _, suffix = name.rpartition("_")
+    return own.get(stem.casefold(), name) if suffix.isdigit() else name
+
+
+def _open_csv(file: File, scratch: Path) -> Table:
+    with contextlib.ExitStack() as stack:
+        try:
+            stream = stack.enter_context(text_of(open_text(file.path, file.uri)))
+            header = first_line(stream)
+        except DAMAGE as error:
+            raise damaged(file.uri, error) from error
+        names = _header(header, file.uri)
+        if not names:
+            return Table(file.uri)
+        feed = Feed(scratch / f"feed-{next(_serial)}", _rows(stream, file.uri))
+        columns = tuple(f"c{index}" for index in range(len(names)))
+        return Table(
+            file.uri,
+            names=names,
+            columns=columns,
+            types=("VARCHAR",) * len(names),
+            source=_read_csv(feed.path, columns),
+            _feed=feed,
+            _close=stack.pop_all(),
+        )
+
+
+def _rows(stream: IO[bytes], uri: str) -> Iterator[bytes]:
+    try:
+        yield from chunks(stream, uri)
+    except DAMAGE as error:
+        raise damaged(uri, error) from error
+
+
+def _header(line: bytes, uri: str) -> tuple[str, ...]:
+    try:
+        text = line.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _no_csv(uri, "its first line is not UTF-8 text") from error
+    names = next(csv.reader(io.StringIO(text)), [])
+    if any(ord(letter) < 32 and letter not in "\t\r\n" for letter in text):
+        raise _no_csv(uri, "its first line holds control characters (is it a Hive text table?)")
+    return () if not any(name.strip() for name in names) else tuple(name.strip() for name in names)
+
+
+def _no_csv(uri: str, why: str) -> SourceError:
+    return SourceError(
+        f"this is not a CSV file: {why}",
+        error_class=ErrorClass.BAD_REQUEST,
+        where=uri,
+        hint="export it as CSV (plain, gzip or zip) or Parquet",
+    )
+
+
+def _read_csv(path: Path, columns: Iterable[str]) -> str:
+    """Everything explicit: a reader that guesses drops leading zeros and shifts short rows."""
+    types = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
+    return (
+        f"read_csv({literal(str(path))}, auto_detect=false, header=false, columns={{{types}}}, delim=',', "
+        f"quote='\"', escape='\"', nullstr=['', 'NULL'], compression='none', max_line_size={_MAX_LINE}, "
+        "store_rejects=true, rejects_limit=0)"
+    )

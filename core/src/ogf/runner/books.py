@@ -1,0 +1,228 @@
+"""What a run writes into the ledger around its loads: its own row, the connector's state, failures, pruning.
+
+Each method is one short opening of the warehouse.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ogf.errors import SourceError
+from ogf.runner.failpoints import passing
+from ogf.warehouse import facts, ledger
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Mapping
+
+    import duckdb
+    from sqlmodel import Session
+
+    from ogf.runner.plan import Planned
+    from ogf.runner.report import RunResult
+    from ogf.warehouse.file import WarehouseFile
+
+
+@dataclass(frozen=True)
+class Started:
+    """What the ledger said when the run began: partitions by stream and key, unfinished loads."""
+
+    run: ledger.Run
+    states: Mapping[str, Mapping[str, ledger.PartitionState]]
+    unfinished: Mapping[tuple[str, str], list[ledger.Load]]
+
+
+@dataclass(frozen=True)
+class OpenLoad:
+    """A load to fill, and the names of its segments that an earlier run already appended."""
+
+    load: ledger.Load
+    appended: frozenset[str]
+
+
+class Books:
+    """The ledger of one provider's run. The caller holds the run lock.
+
+    Args:
+        keeps_history: streams whose superseded loads stay.
+    """
+
+    def __init__(
+        self, warehouse: WarehouseFile, *, org_id: str, provider: str, keeps_history: frozenset[str]
+    ) -> None:
+        self.warehouse = warehouse
+        self._who: dict[str, Any] = {"org_id": org_id, "provider": provider}
+        self._keeps = keeps_history
+
+    def start(self, *, window: str) -> Started:
+        """Open the run. Whatever a crashed run left `running` is closed first: we hold the lock, so it is dead."""
+        at = ledger.now()
+        with self.warehouse.writing() as connection, ledger.transaction(connection) as session:
+            for stale in ledger.rows(session, ledger.Run, status="running", **self._who):
+                ledger.put(
+                    session, ledger.revised(stale, status="failed", finished_at=at, message="interrupted")
+                )
+            run = ledger.Run(
+                run_id=uuid.uuid4().hex,
+                status="running",
+                started_at=at,
+                window=window,
+                pid=os.getpid(),
+                **self._who,
+            )
+            ledger.put(session, run)
+            connector = self._connector(ledger.rows(session, ledger.Connector, **self._who))
+            ledger.put(session, ledger.revised(connector, status="running", last_run_at=at))
+            states: dict[str, dict[str, ledger.PartitionState]] = {}
+            for state in ledger.rows(session, ledger.PartitionState, **self._who):
+                states.setdefault(state.stream, {})[state.partition_key] = ledger.revised(state)
+            unfinished: dict[tuple[str, str], list[ledger.Load]] = {}
+            for load in ledger.rows(session, ledger.Load, status="loading", **self._who):
+                unfinished.setdefault((load.stream, load.partition_key), []).append(ledger.revised(load))
+        return Started(run, states, unfinished)
+
+    def open_loads(
+        self, started: Started, planned: Iterable[Planned], *, resume_after: dt.datetime
+    ) -> dict[tuple[str, str], OpenLoad]:
+        """Give each partition a load: an unfinished one made from the same things, else a new one.
+
+        Args:
+            resume_after: without a version, only an attempt younger than this is resumed.
+        """
+        opened: dict[tuple[str, str], OpenLoad] = {}
+        with self.warehouse.writing() as connection, ledger.transaction(connection) as session:
+            row = connection.execute("SELECT coalesce(max(load_id), 0) FROM loads").fetchone()
+            last = int(row[0]) if row else 0
+            for item in planned:
+                key = (item.partition.stream, item.partition.key)
+                load = None
+                for old in started.unfinished.get(key, []):
+                    young = item.partition.version is not None or old.started_at >= resume_after
+                    if load is None and old.digest == item.digest and young:
+                        load = old
+                    else:
+                        ledger.put(session, ledger.revised(old, status="abandoned"))
+                appended: frozenset[str] = frozenset()
+                if load is None:
+                    last += 1
+                    load = ledger.Load(
+                        load_id=last,
+                        stream=item.partition.stream,
+                        partition_key=item.partition.key,
+                        version=item.partition.version,
+                        digest=item.digest,
+                        status="loading",
+                        run_id=started.run.run_id,
+                        started_at=ledger.now(),
+                        **self._who,
+                    )
+                    ledger.put(session, load)
+                else:
+                    appended = frozenset(
+                        segment.name for segment in ledger.rows(session, ledger.Segment, load_id=load.load_id)
+                    )
+                opened[key] = OpenLoad(load, appended)
+        return opened
+
+    def abandon(self, load: ledger.Load, planned: Planned, *, checked: bool) -> None:
+        """Give up a load. `checked`: its content equals the current one, which was thereby confirmed."""
+        with self.warehouse.writing() as connection, ledger.transaction(connection) as session:
+            ledger.put(session, ledger.revised(load, status="abandoned"))
+            if checked and planned.state is not None:
+                ledger.put(session, ledger.revised(planned.state, checked_at=ledger.now(), listed=True))
+
+    def fail(self, planned: Planned, error: SourceError) -> None:
+        """Record that a partition could not be loaded; what it had stays."""
+        partition = planned.partition
+        state = planned.state or ledger.PartitionState(
+            stream=partition.stream,
+            partition_key=partition.key,
+            status="failed",
+            month=str(partition.month) if partition.month else None,
+            source=partition.source,
+            checked_at=ledger.now(),
+            **self._who,
+        )
+        with self.warehouse.writing() as connection, ledger.transaction(connection) as session:
+            ledger.put(
+                session,
+                ledger.revised(
+                    state,
+                    status="failed",
+                    error_class=str(error.error_class),
+                    message=str(error),
+                    checked_at=ledger.now(),
+                ),
+            )
+
+    def finish(
+        self,
+        started: Started,
+        result: RunResult,
+        *,
+        unlisted: Iterable[ledger.PartitionState],
+        seen: Iterable[ledger.PartitionState],
+    ) -> list[ledger.Load]:
+        """Close the run, prune what nobody can see, and return the loads whose segments may go.
+
+        Args:
+            unlisted: partitions that the source no longer names.
+            seen: partitions that it still names, unchanged.
+        """
+        at = ledger.now()
+        failed = result.status in ("failed", "partial", "cancelled")
+        with self.warehouse.writing() as connection:
+            with ledger.transaction(connection) as session:
+                for state in unlisted:
+                    ledger.put(session, ledger.revised(state, listed=False))
+                for state in seen:
+                    ledger.put(session, ledger.revised(state, listed=True, checked_at=at))
+                ledger.put(
+                    session,
+                    ledger.revised(
+                        started.run,
+                        status=result.status,
+                        finished_at=at,
+                        loaded=result.count("loaded"),
+                        unchanged=result.count("unchanged"),
+                        failed=result.count("failed"),
+                        row_count=result.rows,
+                        rejected=result.rejected,
+                        message=result.message or None,
+                    ),
+                )
+                connector = self._connector(ledger.rows(session, ledger.Connector, **self._who))
+                ledger.put(
+                    session,
+                    ledger.revised(
+                        connector,
+                        status="error" if failed else "connected",
+                        last_run_at=started.run.started_at,
+                        last_success_at=connector.last_success_at if failed else at,
+                        last_error=(result.message or None) if failed else None,
+                    ),
+                )
+                passing("finish.inside")
+            with ledger.transaction(connection) as session:
+                return self._prune(connection, session)
+
+    def _prune(self, connection: duckdb.DuckDBPyConnection, session: Session) -> list[ledger.Load]:
+        """Drop the rows of abandoned loads, and of superseded ones whose stream keeps no history."""
+        gone = [
+            load
+            for status in ("abandoned", "superseded")
+            for load in ledger.rows(session, ledger.Load, status=status, pruned_at=None, **self._who)
+            if status == "abandoned" or load.stream not in self._keeps
+        ]
+        if gone:
+            facts.prune(connection, [load.load_id for load in gone])
+            passing("prune.inside")
+            for load in gone:
+                ledger.put(session, ledger.revised(load, pruned_at=ledger.now()))
+        return gone
+
+    def _connector(self, found: Iterable[ledger.Connector]) -> ledger.Connector:
+        return next(iter(found), None) or ledger.Connector(status="disconnected", **self._who)

@@ -1,0 +1,40 @@
+"""One run per (organisation, provider) and warehouse at a time. The kernel frees the lock of a killed run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ogf.errors import WarehouseBusy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def run_lock(path: Path, *, what: str) -> Iterator[None]:
+    """Hold a lock file.
+
+    Raises:
+        WarehouseBusy: another run holds it; the message names its process.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 20, 0).decode().strip() or "unknown"
+            raise WarehouseBusy(
+                f"another run of {what} is under way (pid {holder})",
+                where=str(path),
+                hint="wait for it to end; nothing was done",
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,86 @@
+"""The first room: which partitions there are, and why each would be loaded or not. Downloads no data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ogf.runner.spool import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ogf.hookspecs import Partition
+    from ogf.plugins import Plugin
+    from ogf.runner.context import TaskContext
+    from ogf.warehouse.ledger import PartitionState
+    from ogf.window import Window
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One listed partition with the decision about it.
+
+    Attributes:
+        load: whether to extract it.
+        reason: new, version changed, forced, same version, no version (its content will be compared).
+        digest: what its segments would be made from.
+    """
+
+    partition: Partition
+    load: bool
+    reason: str
+    digest: str
+    state: PartitionState | None
+
+
+def plan(
+    plugin: Plugin,
+    ctx: TaskContext,
+    stream: str,
+    window: Window,
+    *,
+    states: Mapping[str, PartitionState],
+    full: bool = False,
+) -> list[Planned]:
+    """List a stream and decide about each partition.
+
+    Args:
+        states: what the warehouse knows of this stream, by partition key.
+        full: load everything, whatever its version.
+    """
+    listed = plugin.partitions(ctx, stream, window)
+    return [decide(item, states.get(item.key), plugin_version=plugin.version, full=full) for item in listed]
+
+
+def decide(
+    partition: Partition, state: PartitionState | None, *, plugin_version: str, full: bool = False
+) -> Planned:
+    made_from = digest(partition, plugin_version=plugin_version)
+    current = state is not None and state.load_id is not None
+    same = current and state is not None and partition.version == state.version
+    if not current:
+        load, reason = True, "new"
+    elif full:
+        load, reason = True, "forced"
+    elif partition.version is None:
+        load, reason = True, "no version"
+    elif same:
+        load, reason = False, "same version"
+    else:
+        load, reason = True, "version changed"
+    return Planned(partition, load, reason, made_from, state)
+
+
+def vanished(states: Mapping[str, PartitionState], listed: list[Planned], window: Window) -> list[str]:
+    """Keys that the warehouse holds and the source, asked for their month, no longer lists."""
+    from ogf.window import Month
+
+    named = {item.partition.key for item in listed}
+    return [
+        key
+        for key, state in states.items()
+        if key not in named
+        and state.load_id is not None
+        and (not any(window) or (state.month is not None and Month.parse(state.month) in window))
+    ]

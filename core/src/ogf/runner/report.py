@@ -1,0 +1,102 @@
+"""What a run tells: events while it goes on, and its result at the end. Words for people are the CLI's business."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from ogf.errors import ErrorClass, ExitCode
+
+
+@dataclass
+class PartitionOutcome:
+    """How one partition fared in this run.
+
+    Attributes:
+        outcome: loaded, unchanged or failed.
+        reason: why it was looked at: new, version changed, content changed, forced, same version, same content.
+        notices: what makes the run partial though the partition was loaded.
+        standing: notices of an earlier load that is still current.
+    """
+
+    stream: str
+    key: str
+    outcome: str
+    reason: str
+    rows: int = 0
+    rejected: int = 0
+    pages: int = 0
+    notices: list[str] = field(default_factory=list)
+    standing: list[str] = field(default_factory=list)
+    error_class: ErrorClass | None = None
+    message: str = ""
+    hint: str = ""
+
+
+@dataclass
+class RunResult:
+    """One provider's run. `status`: succeeded, partial, failed, cancelled."""
+
+    provider: str
+    org_id: str
+    run_id: str = ""
+    status: str = "succeeded"
+    partitions: list[PartitionOutcome] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    message: str = ""
+    hint: str = ""
+    seconds: float = 0.0
+    requests: int = 0
+
+    @property
+    def rows(self) -> int:
+        return sum(item.rows for item in self.partitions if item.outcome == "loaded")
+
+    @property
+    def rejected(self) -> int:
+        return sum(item.rejected for item in self.partitions if item.outcome == "loaded")
+
+    def count(self, outcome: str) -> int:
+        return sum(item.outcome == outcome for item in self.partitions)
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        standing = strict and any(item.standing for item in self.partitions)
+        match self.status:
+            case "cancelled":
+                return ExitCode.INTERRUPTED
+            case "failed":
+                return ExitCode.FAILED
+            case "partial":
+                return ExitCode.PARTIAL
+            case _:
+                return ExitCode.PARTIAL if standing else ExitCode.SUCCEEDED
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "rows": self.rows,
+            "rejected": self.rejected,
+            "loaded": self.count("loaded"),
+            "unchanged": self.count("unchanged"),
+            "failed": self.count("failed"),
+        }
+
+
+class Reporter(Protocol):
+    """Who is told while a run goes on. Called from the driver's thread only."""
+
+    def planned(self, provider: str, *, partitions: int, chains: int) -> None: ...
+
+    def page(self, stream: str, key: str, *, rows: int) -> None: ...
+
+    def finished(self, outcome: PartitionOutcome) -> None: ...
+
+
+class Silent:
+    """Tells nobody."""
+
+    def planned(self, provider: str, *, partitions: int, chains: int) -> None: ...
+
+    def page(self, stream: str, key: str, *, rows: int) -> None: ...
+
+    def finished(self, outcome: PartitionOutcome) -> None: ...

@@ -1,0 +1,182 @@
+"""Where segments lie until they are loaded, and what their footers say.
+
+`<warehouse>.spool/<org>/<provider>/<stream>/<digest>/<load id>/<chain>/<page>.parquet`: made once, renamed into
+place when complete, never found by listing. The footer names the request that follows, so a killed run resumes at
+the very page; the digest is made of key, version, plugin and schema version, so that none of these ever mix.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ogf.files.table import literal
+from ogf.hookspecs import Notice, Request
+from ogf.schema import activity_columns, plugin_columns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+
+    from ogf.hookspecs import Partition
+
+_FOOTER_KEY = "ogf"
+
+
+def digest(partition: Partition, *, plugin_version: str) -> str:
+    """What a partition's segments are made from. Equal digests may share segments."""
+    schema = [(column.name, column.type) for column in activity_columns()]
+    made_from = [partition.stream, partition.key, partition.version, plugin_version, schema]
+    return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:32]
+
+
+class Spool:
+    """The segments of one provider's runs."""
+
+    def __init__(self, root: Path, org_id: str, provider: str) -> None:
+        self.home = root / hashlib.sha256(org_id.encode()).hexdigest()[:16] / provider
+
+    @property
+    def lock_file(self) -> Path:
+        return self.home / "run.lock"
+
+    @property
+    def cache_file(self) -> Path:
+        return self.home / "cache.json"
+
+    def load_folder(self, stream: str, digest: str, load_id: int) -> Path:
+        return self.home / stream / digest / str(load_id)
+
+    def drop(self, folder: Path) -> None:
+        """Remove a load's segments, and the digest's folder if nothing else is in it."""
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()
+
+
+def segment_path(folder: Path, chain: int, page: int) -> Path:
+    return folder / f"{chain:05d}" / f"{page:06d}.parquet"
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What a segment knows beside its rows."""
+
+    next: Request | None
+    notices: tuple[Notice, ...] = ()
+    withheld: tuple[str, ...] = ()
+
+    def option(self) -> str:
+        """The footer as an option of DuckDB's COPY."""
+        following = None if self.next is None else {"key": self.next.key, "params": dict(self.next.params)}
+        text = json.dumps(
+            {
+                "next": following,
+                "notices": [[notice.code, notice.message] for notice in self.notices],
+                "withheld": list(self.withheld),
+            }
+        )
+        return f"KV_METADATA {{{_FOOTER_KEY}: {literal(text)}}}"
+
+
+@dataclass(frozen=True)
+class SegmentFacts:
+    """A finished segment, as its file alone tells: so that a resumed run knows what a fresh one knew.
+
+    Attributes:
+        unmapped: (kind, value) → rows: regions, services and units that are in no table.
+        reasons: why rows were refused → how many.
+        hash: sum of row hashes, for partitions without a version.
+    """
+
+    name: str
+    path: Path
+    columns: tuple[str, ...]
+    rows: int
+    rejected: int
+    footer: Footer
+    unmapped: dict[tuple[str, str], int]
+    reasons: dict[str, int]
+    hash: int
+
+
+def read_segment(connection: duckdb.DuckDBPyConnection, path: Path, *, hashed: bool) -> SegmentFacts:
+    """Read a segment's footer and count what its load will want to know."""
+    source = f"read_parquet({literal(str(path))})"
+    columns = tuple(row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall())
+    total, rejected = _one(connection, f"SELECT count(*), count(_reject) FROM {source}")
+    return SegmentFacts(
+        name=f"{path.parent.name}/{path.stem}",
+        path=path,
+        columns=columns,
+        rows=total - rejected,
+        rejected=rejected,
+        footer=_footer(connection, path),
+        unmapped=_unmapped(connection, source, columns),
+        reasons=dict(
+            connection.execute(
+                f"SELECT _reject, count(*) FROM {source} WHERE _reject IS NOT NULL GROUP BY ALL ORDER BY ALL"
+            ).fetchall()
+        )
+        if rejected
+        else {},
+        hash=_content_hash(connection, source, columns) if hashed else 0,
+    )
+
+
+def _footer(connection: duckdb.DuckDBPyConnection, path: Path) -> Footer:
+    (text,) = _one(
+        connection,
+        f"SELECT decode(value) FROM parquet_kv_metadata({literal(str(path))}) "
+        f"WHERE decode(key) = {literal(_FOOTER_KEY)}",
+    )
+    fields = json.loads(text)
+    following = fields["next"]
+    return Footer(
+        next=None if following is None else Request(following["key"], following["params"]),
+        notices=tuple(Notice(*pair) for pair in fields["notices"]),
+        withheld=tuple(fields["withheld"]),
+    )
+
+
+def _unmapped(
+    connection: duckdb.DuckDBPyConnection, source: str, columns: tuple[str, ...]
+) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    questions = (
+        ("region", "region", "location", "location IS NULL AND region IS NOT NULL"),
+        ("service", "service", "category", "category IS NULL AND service IS NOT NULL"),
+        ("unit", "unit", "unit", "unit IS NOT NULL AND unit NOT IN (SELECT canonical FROM ogf_units)"),
+    )
+    for kind, value, needed, condition in questions:
+        if value in columns and needed in columns:
+            for name, rows in connection.execute(
+                f"SELECT {value}, count(*) FROM {source} WHERE {condition} AND _reject IS NULL GROUP BY ALL"
+            ).fetchall():
+                found[kind, name] = rows
+    return found
+
+
+def _content_hash(connection: duckdb.DuckDBPyConnection, source: str, columns: tuple[str, ...]) -> int:
+    """Sum of row hashes: independent of order, and two equal rows do not cancel out."""
+    fields = ", ".join(
+        f"{name} := {name if name in columns else 'NULL'}" for name in (*plugin_columns(), "_reject", "_raw")
+    )
+    (total,) = _one(
+        connection,
+        f"SELECT coalesce(sum(md5_number_lower(CAST(to_json(struct_pack({fields})) AS VARCHAR))), 0) "
+        f"FROM {source}",
+    )
+    return int(total)
+
+
+def _one(connection: duckdb.DuckDBPyConnection, statement: str) -> tuple[Any, ...]:
+    row = connection.execute(statement).fetchone()
+    if row is None:
+        raise LookupError(statement)
+    return row

@@ -1,0 +1,94 @@
+"""The statements that move facts: segments into `activity_log`, duplicates out, old loads away.
+
+All run on a connection whose transaction the caller holds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ogf.files.table import literal
+from ogf.schema import DEFAULT_CATEGORY, DEFAULT_LOCATION, plugin_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    import duckdb
+
+_DEFAULTS = {"category": DEFAULT_CATEGORY, "location": DEFAULT_LOCATION}
+
+
+def append(
+    connection: duckdb.DuckDBPyConnection, *, load_id: int, path: Path, columns: Iterable[str], rejected: int
+) -> None:
+    """Append one segment's rows to a load, its refused rows to the load's quarantine."""
+    source = f"read_parquet({literal(str(path))})"
+    values = ", ".join(
+        f"coalesce({name}, {literal(_DEFAULTS[name])}) AS {name}" if name in _DEFAULTS else name
+        for name in columns
+        if name in plugin_columns()
+    )
+    kept = "WHERE _reject IS NULL" if rejected else ""
+    connection.execute(
+        f"INSERT INTO activity_log BY NAME SELECT {load_id} AS load_id, {values} FROM {source} {kept}"
+    )
+    if rejected:
+        where = "source" if "source" in columns else "NULL"
+        connection.execute(
+            f"INSERT INTO quarantine_log SELECT {load_id}, _reject, {where}, _raw FROM {source} "
+            "WHERE _reject IS NOT NULL"
+        )
+
+
+def count(connection: duckdb.DuckDBPyConnection, load_id: int) -> int:
+    row = connection.execute("SELECT count(*) FROM activity_log WHERE load_id = ?", [load_id]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def carry_over(connection: duckdb.DuckDBPyConnection, *, old: int, new: int, accounts: Sequence[str]) -> int:
+    """Copy the rows of accounts that the source withheld this time from the old load; returns how many."""
+    connection.execute(
+        "INSERT INTO activity_log SELECT * REPLACE (?::BIGINT AS load_id) FROM activity_log "
+        "WHERE load_id = ? AND list_contains(?, account_id)",
+        [new, old, list(accounts)],
+    )
+    row = connection.execute(
+        "SELECT count(*) FROM activity_log WHERE load_id = ? AND list_contains(?, account_id)",
+        [new, list(accounts)],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def collapse_duplicates(connection: duckdb.DuckDBPyConnection, load_id: int) -> tuple[int, int]:
+    """Enforce one row per `activity_id`: equal rows collapse, differing ones go to quarantine.
+
+    Returns:
+        (rows collapsed, rows quarantined)
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE twins AS "
+        "SELECT a.rowid AS twin, activity_id, hash(a) AS content, "
+        "row_number() OVER (PARTITION BY activity_id, hash(a) ORDER BY a.rowid) AS nth, "
+        "min(hash(a)) OVER (PARTITION BY activity_id) <> max(hash(a)) OVER (PARTITION BY activity_id) AS differ "
+        "FROM activity_log AS a WHERE load_id = ? QUALIFY count(*) OVER (PARTITION BY activity_id) > 1",
+        [load_id],
+    )
+    connection.execute(
+        "INSERT INTO quarantine_log SELECT load_id, 'several different rows have this activity_id', source, "
+        "to_json(a) FROM activity_log AS a WHERE rowid IN (SELECT twin FROM twins WHERE differ)"
+    )
+    connection.execute(
+        "DELETE FROM activity_log WHERE rowid IN (SELECT twin FROM twins WHERE differ OR nth > 1)"
+    )
+    row = connection.execute(
+        "SELECT count(*) FILTER (NOT differ AND nth > 1), count(*) FILTER (differ) FROM twins"
+    ).fetchone()
+    connection.execute("DROP TABLE twins")
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def prune(connection: duckdb.DuckDBPyConnection, load_ids: Sequence[int]) -> None:
+    """Delete the rows of loads that nobody can see any more."""
+    for table in ("activity_log", "quarantine_log", "segments"):
+        connection.execute(f"DELETE FROM {table} WHERE list_contains(?, load_id)", [list(load_ids)])

@@ -1,0 +1,153 @@
+"""Opening the warehouse file, only for as long as needed, and waiting while somebody else holds it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from ogf.errors import WarehouseBusy, WarehouseError
+from ogf.warehouse.migrate import upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_RETRY_SECONDS = 0.05
+# struct flock of Linux x86-64 and arm64: l_type, l_whence, l_start, l_len, l_pid
+_FLOCK = "hhqqi4x"
+
+
+class WarehouseFile:
+    """The DuckDB file of one warehouse.
+
+    Args:
+        wait: seconds to wait for another process before giving up with exit code 4.
+        memory_mb: DuckDB's memory limit while it is open for writing.
+        interrupted: asked while waiting; raises to give up.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait: float = 60.0,
+        memory_mb: int = 256,
+        threads: int | None = None,
+        interrupted: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.path = path
+        self._wait = wait
+        self._memory_mb = memory_mb
+        self._threads = threads or os.cpu_count() or 1
+        self._interrupted = interrupted
+
+    @contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open for writing, created or upgraded if need be.
+
+        Raises:
+            WarehouseBusy: another process held the file for longer than `wait`.
+            WarehouseError: it is damaged, read-only, or its folder is missing.
+        """
+        with self._open(read_only=False) as connection:
+            upgrade(connection, where=str(self.path))
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open read-only. Raises as `writing`, and WarehouseError if there is no warehouse yet."""
+        if not self.path.exists():
+            raise WarehouseError(
+                "there is no warehouse here yet",
+                where=str(self.path),
+                hint="run `ogf run`, or point --db (or OGF_DB) at an existing file",
+            )
+        with self._open(read_only=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        connection = self._connect(read_only=read_only)
+        try:
+            connection.execute(
+                "SET enable_progress_bar = false; SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
+            )
+            yield connection
+        finally:
+            connection.close()
+
+    def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        deadline = time.monotonic() + self._wait
+        while True:
+            try:
+                return duckdb.connect(
+                    str(self.path),
+                    read_only=read_only,
+                    config={
+                        "threads": self._threads,
+                        "memory_limit": f"{self._memory_mb}MB",
+                        "temp_directory": f"{self.path}.spill",
+                        "autoinstall_known_extensions": False,
+                        "autoload_known_extensions": False,
+                    },
+                )
+            except duckdb.Error as error:
+                holder = lock_holder(self.path)
+                if holder is None and not isinstance(error, duckdb.IOException):
+                    raise self._unusable(error) from error
+                if holder is None and not _just_released(self.path, error):
+                    raise self._unusable(error) from error
+                if time.monotonic() >= deadline:
+                    raise WarehouseBusy(
+                        f"another process (pid {holder}) has held the warehouse for {self._wait:g} s",
+                        where=str(self.path),
+                        hint="wait for it to end or stop it, or allow more time with --wait; nothing was lost",
+                    ) from error
+            self._interrupted()
+            time.sleep(_RETRY_SECONDS)
+
+    def _unusable(self, error: duckdb.Error) -> WarehouseError:
+        folder = self.path.parent
+        if not folder.is_dir():
+            return WarehouseError(
+                f"the folder {folder} does not exist", where=str(self.path), hint="create it, or change --db"
+            )
+        if not os.access(self.path if self.path.exists() else folder, os.W_OK):
+            return WarehouseError(
+                "the warehouse may not be written",
+                where=str(self.path),
+                hint="give this user write permission to the file and its folder, or change --db",
+            )
+        first = str(error).splitlines()[0]
+        return WarehouseError(
+            f"DuckDB cannot open the file ({first})",
+            where=str(self.path),
+            hint="if it is damaged, restore a backup, or move it away and load again with `ogf run`",
+        )
+
+
+def lock_holder(path: Path) -> int | None:
+    """Process id of whoever holds DuckDB's lock on the file, asked of the kernel; None for nobody."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        ask = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(handle, fcntl.F_GETLK, ask))
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    return None if kind == fcntl.F_UNLCK else pid
+
+
+def _just_released(path: Path, error: duckdb.Error) -> bool:
+    """The holder may have let go between DuckDB's attempt and our question: then it is worth asking again."""
+    return path.exists() and os.access(path, os.W_OK) and "lock" in str(error)

@@ -1,0 +1,163 @@
+"""The control tables as SQLModel models: what was run, listed, loaded, and how each connector stands.
+
+The same models are the response schema of an HTTP API. Their tables are made by `migrations/`; writes are
+delete-and-insert by natural key, so that a lake without constraints can hold them too. Times are UTC.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import duckdb_sqlalchemy
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+from sqlmodel import Field, Session, SQLModel, create_engine, select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import duckdb
+
+_Model = TypeVar("_Model", bound=SQLModel)
+
+
+class Run(SQLModel, table=True):
+    """One invocation for one provider. Status: running, succeeded, partial, failed, cancelled."""
+
+    __tablename__ = "runs"
+    run_id: str = Field(primary_key=True)
+    org_id: str
+    provider: str
+    status: str
+    started_at: dt.datetime = Field(sa_type=sa.DateTime(timezone=True))
+    finished_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    window: str = ""
+    pid: int = Field(default=0, sa_type=sa.BigInteger)
+    loaded: int = Field(default=0, sa_type=sa.BigInteger)
+    unchanged: int = Field(default=0, sa_type=sa.BigInteger)
+    failed: int = Field(default=0, sa_type=sa.BigInteger)
+    row_count: int = Field(default=0, sa_type=sa.BigInteger)
+    rejected: int = Field(default=0, sa_type=sa.BigInteger)
+    message: str | None = None
+
+
+class PartitionState(SQLModel, table=True):
+    """How a partition stands. Status: loaded, partial (loaded with notices), failed (its old load stays).
+
+    `version` and `content_hash` are those of the current load; `listed` is False once the source names it no more.
+    """
+
+    __tablename__ = "partitions"
+    org_id: str = Field(primary_key=True)
+    provider: str = Field(primary_key=True)
+    stream: str = Field(primary_key=True)
+    partition_key: str = Field(primary_key=True)
+    status: str
+    version: str | None = None
+    content_hash: str | None = None
+    load_id: int | None = Field(default=None, sa_type=sa.BigInteger)
+    month: str | None = None
+    source: str = ""
+    row_count: int = Field(default=0, sa_type=sa.BigInteger)
+    rejected: int = Field(default=0, sa_type=sa.BigInteger)
+    notices: list[str] = Field(default_factory=list, sa_type=sa.JSON)
+    error_class: str | None = None
+    message: str | None = None
+    listed: bool = True
+    loaded_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    checked_at: dt.datetime = Field(sa_type=sa.DateTime(timezone=True))
+
+
+class Load(SQLModel, table=True):
+    """One version of one partition. Status: loading, current, superseded, abandoned.
+
+    `digest` tells what its segments were made from: key, version, plugin and schema version.
+    """
+
+    __tablename__ = "loads"
+    load_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    org_id: str
+    provider: str
+    stream: str
+    partition_key: str
+    version: str | None = None
+    digest: str
+    status: str
+    run_id: str
+    row_count: int = Field(default=0, sa_type=sa.BigInteger)
+    rejected: int = Field(default=0, sa_type=sa.BigInteger)
+    content_hash: str | None = None
+    started_at: dt.datetime = Field(sa_type=sa.DateTime(timezone=True))
+    published_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    superseded_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    pruned_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+
+
+class Segment(SQLModel, table=True):
+    """A segment whose rows are in `activity_log`: committed together with them, so never appended twice."""
+
+    __tablename__ = "segments"
+    load_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    name: str = Field(primary_key=True)
+    row_count: int = Field(sa_type=sa.BigInteger)
+    rejected: int = Field(sa_type=sa.BigInteger)
+    appended_at: dt.datetime = Field(sa_type=sa.DateTime(timezone=True))
+
+
+class Connector(SQLModel, table=True):
+    """A provider as the user sees it. Status: disconnected, running, connected, error."""
+
+    __tablename__ = "connectors"
+    org_id: str = Field(primary_key=True)
+    provider: str = Field(primary_key=True)
+    status: str
+    last_run_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    last_success_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    last_error: str | None = None
+
+
+LEDGER: tuple[type[SQLModel], ...] = (Run, PartitionState, Load, Segment, Connector)
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[Session]:
+    """One transaction for the models and for SQL on `connection` alike: both are committed, or neither."""
+    with _session(connection) as session, session.begin():
+        session.connection()  # emits BEGIN on the shared connection; without it, its statements autocommit
+        yield session
+
+
+@contextmanager
+def _session(connection: duckdb.DuckDBPyConnection) -> Iterator[Session]:
+    engine = create_engine(
+        "duckdb://", creator=lambda: duckdb_sqlalchemy.ConnectionWrapper(connection), poolclass=StaticPool
+    )
+    with Session(engine, expire_on_commit=False) as session:
+        yield session
+
+
+def put(session: Session, row: SQLModel) -> None:
+    """Write a row in place of the one with the same natural key."""
+    table = sa.inspect(type(row)).local_table
+    values = row.model_dump()
+    session.execute(
+        sa.delete(table).where(*(column == values[column.key] for column in table.primary_key.columns))
+    )
+    session.execute(sa.insert(table).values(**values))
+
+
+def rows(session: Session, model: type[_Model], **equal: Any) -> Sequence[_Model]:
+    """Every row whose columns have these values."""
+    conditions = [getattr(model, name) == value for name, value in equal.items()]
+    return session.exec(select(model).where(*conditions)).all()
+
+
+def revised(row: _Model, **changes: Any) -> _Model:
+    """A copy of a row with some columns changed, tied to no session."""
+    return type(row)(**{**row.model_dump(), **changes})

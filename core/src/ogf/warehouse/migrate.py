@@ -1,0 +1,76 @@
+"""Creating the warehouse and bringing an older one up to date: numbered SQL files, each applied once."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from ogf.errors import WarehouseNewer
+from ogf.files.table import literal
+from ogf.schema import activity_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import duckdb
+
+
+def shipped() -> dict[int, str]:
+    """Schema version → the SQL that leads to it from the version before."""
+    folder = files("ogf.warehouse").joinpath("migrations")
+    return {
+        int(file.name[:4]): file.read_text(encoding="utf-8")
+        for file in sorted(folder.iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".sql")
+    }
+
+
+def schema_version(connection: duckdb.DuckDBPyConnection) -> int:
+    """Version of the open file; 0 for one that ogf has never written."""
+    exists = connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'ogf_schema' AND NOT internal"
+    ).fetchone()
+    if exists == (0,):
+        return 0
+    row = connection.execute("SELECT max(version) FROM ogf_schema").fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+def upgrade(
+    connection: duckdb.DuckDBPyConnection, *, where: str, migrations: Mapping[int, str] | None = None
+) -> None:
+    """Bring the open warehouse to the newest schema, in one transaction; nothing happens if it is there.
+
+    Raises:
+        WarehouseNewer: a newer ogf wrote it.
+    """
+    steps = shipped() if migrations is None else migrations
+    have, newest = schema_version(connection), max(steps)
+    if have > newest:
+        raise WarehouseNewer(
+            f"this warehouse has schema {have}, newer than the {newest} that this ogf knows",
+            where=where,
+            hint="upgrade ogf (pip install --upgrade ogf), or point --db at another file",
+        )
+    if have == newest:
+        return
+    connection.begin()
+    try:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS ogf_schema (version BIGINT NOT NULL, applied_at TIMESTAMPTZ NOT NULL)"
+        )
+        for version in range(have + 1, newest + 1):
+            connection.execute(steps[version])
+            connection.execute("INSERT INTO ogf_schema VALUES (?, now())", [version])
+        connection.execute(files("ogf.warehouse").joinpath("views.sql").read_text(encoding="utf-8"))
+        _comment(connection)
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def _comment(connection: duckdb.DuckDBPyConnection) -> None:
+    for column in activity_columns():
+        if column.name == "load_id" or column.owner == "plugin":
+            connection.execute(f"COMMENT ON COLUMN activity_log.{column.name} IS {literal(column.comment)}")

@@ -1,0 +1,249 @@
+"""Finding deliveries and making partitions of them: one for each (report, billing period).
+
+The tree is walked folder by folder. A billing period's newest manifest lies directly in its folder, so assemblies
+below it are not visited, and months outside the window are not listed at all. What is read comes from the manifest
+alone: a listing would also find stale assemblies and emptied surplus parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogf.errors import ErrorClass, SourceError
+from ogf.files import ask, walk
+from ogf.files.store import Listing, Object
+from ogf.hookspecs import Partition, Problem, Request
+from ogf.window import Window
+from ogf_aws.cur.loose import loose_partitions
+from ogf_aws.cur.manifests import DATA_NAME, MANIFEST_NAME, Manifest, parse, period_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ogf.files import ObjectStore
+    from ogf.hookspecs import Context
+    from ogf.window import Month
+
+_DEEPEST = 8
+_STATUS_FOLDER = "cost_and_usage_data_status/"
+
+
+class _Found(NamedTuple):
+    """A manifest object, read or not readable."""
+
+    item: Object
+    manifest: Manifest | None
+    problem: Problem | None
+
+
+def partitions(ctx: Context, store: ObjectStore, window: Window) -> list[Partition]:
+    """List every delivery in the window.
+
+    Raises:
+        SourceError: `not_found` where there is neither a manifest nor a data file.
+    """
+    tree = _Tree(ctx, store, window)
+    manifests = list(tree.manifests())
+    if manifests or tree.left_out:
+        return _deliveries(ctx, store, manifests, window)
+    if tree.data_files and not store.remote:
+        ctx.log.warning(
+            "no manifest found: reading the data files themselves, one partition for each payer and billing period",
+            folder=store.root,
+            files=len(tree.data_files),
+        )
+        return loose_partitions(ctx, store, tree.data_files, window)
+    raise SourceError(
+        "there is no manifest here" + (" and no data file" if not tree.data_files else ", only data files"),
+        error_class=ErrorClass.NOT_FOUND,
+        where=store.root,
+        hint="check bucket, prefix or location: it should be the folder that holds the report's own folder",
+    )
+
+
+def first_manifest(ctx: Context, store: ObjectStore) -> str | None:
+    """The key of some manifest, for `ogf doctor`."""
+    return next((item.key for item in _Tree(ctx, store, Window()).manifests()), None)
+
+
+def read_manifest(ctx: Context, store: ObjectStore, key: str) -> Manifest:
+    return parse(ask(ctx, store, store.read, key), key, uri=store.uri(key))
+
+
+def still_current(ctx: Context, store: ObjectStore, partition: Partition) -> bool:
+    """Whether the manifest that a partition was planned from is still the one in place."""
+    for request in partition.requests[:1]:
+        if "manifest" in request.params:
+            head: Object = ask(ctx, store, store.head, request.params["manifest"])
+            return head.etag == str(request.params["manifest_etag"])
+    return True
+
+
+class _Tree:
+    """One walk over a store. Afterwards `data_files` holds what lay about, `left_out` whether months were skipped."""
+
+    def __init__(self, ctx: Context, store: ObjectStore, window: Window) -> None:
+        self._ctx = ctx
+        self._store = store
+        self._window = window
+        self.data_files: list[Object] = []
+        self.left_out = False
+
+    def manifests(self) -> Iterator[Object]:
+        folders = deque([""])
+        while folders:
+            folder = folders.popleft()
+            listing = walk(self._ctx, self._store, folder)
+            here = [item for item in listing.objects if MANIFEST_NAME.search(item.key)]
+            yield from here
+            self.data_files += [item for item in listing.objects if DATA_NAME.search(item.key)]
+            if not (here and period_of(folder)):  # below a period's manifest lie only assemblies
+                folders.extend(self._worth_visiting(listing))
+
+    def _worth_visiting(self, listing: Listing) -> Iterator[str]:
+        names = {folder.rstrip("/").rsplit("/", 1)[-1].casefold() for folder in listing.folders}
+        for folder in listing.folders:
+            month = period_of(folder)
+            if month is not None and month not in self._window:
+                self.left_out = True
+            elif folder.endswith(_STATUS_FOLDER) or folder.count("/") > _DEEPEST:
+                continue
+            elif folder.endswith("/data/") or folder == "data/":
+                if (
+                    "metadata" not in names
+                ):  # a Data Export's `data/` is read through the manifests in `metadata/`
+                    yield folder
+            else:
+                yield folder
+
+
+def _deliveries(ctx: Context, store: ObjectStore, items: Iterable[Object], window: Window) -> list[Partition]:
+    found = [_read(ctx, store, item) for item in items]
+    broken = [
+        Partition(
+            stream="cur",
+            key=f"manifest/{item.key}",
+            version=item.etag,
+            requests=(),
+            month=period_of(item.key),
+            source=store.uri(item.key),
+            problem=problem,
+        )
+        for item, _, problem in found
+        if problem is not None
+    ]
+    good = [
+        (item, manifest) for item, manifest, _ in found if manifest is not None and manifest.month in window
+    ]
+    made = []
+    for _, rivals in itertools.groupby(
+        sorted(good, key=lambda pair: _identity(pair[1])), key=lambda pair: _identity(pair[1])
+    ):
+        newest, *others = sorted(rivals, key=lambda pair: (pair[1].parquet, pair[0].modified), reverse=True)
+        for item, _ in others:
+            ctx.log.info("older or second manifest ignored", manifest=store.uri(item.key))
+        made.append(_partition(ctx, store, *newest))
+    return sorted([*broken, *made], key=lambda partition: partition.key)
+
+
+def _identity(manifest: Manifest) -> tuple[str, str, Month]:
+    return manifest.bucket, manifest.report, manifest.month
+
+
+def _read(ctx: Context, store: ObjectStore, item: Object) -> _Found:
+    try:
+        return _Found(item, read_manifest(ctx, store, item.key), None)
+    except SourceError as error:
+        if error.error_class not in (ErrorClass.BAD_REQUEST, ErrorClass.NOT_FOUND):
+            raise
+        return _Found(item, None, Problem(error.error_class, error.message, error.hint))
+
+
+def _partition(ctx: Context, store: ObjectStore, item: Object, manifest: Manifest) -> Partition:
+    files = _located(ctx, store, manifest)
+    ctx.log.info(
+        "s3 manifest parsed",
+        files=len(files),
+        total_size_mb=round(sum(file.size for file in files) / 1e6, 1),
+        assembly_id=manifest.version,
+    )
+    etags = hashlib.sha256(repr([(file.key.rsplit("/", 1)[-1], file.etag) for file in files]).encode())
+    parts = (manifest.bucket, manifest.report, str(manifest.month))
+    return Partition(
+        stream="cur",
+        key="/".join(part for part in parts if part),
+        version=f"{manifest.version}:{etags.hexdigest()[:16]}",
+        requests=tuple(
+            Request(
+                file.key,
+                {"key": file.key, "etag": file.etag, "manifest": item.key, "manifest_etag": item.etag},
+            )
+            for file in files
+        ),
+        month=manifest.month,
+        source=store.uri(item.key),
+        problem=_wrong_payer(ctx, manifest),
+        local=not store.remote,
+    )
+
+
+def _wrong_payer(ctx: Context, manifest: Manifest) -> Problem | None:
+    expected = ctx.settings.account_id
+    if not expected or not manifest.account or manifest.account == expected:
+        return None
+    return Problem(
+        ErrorClass.BAD_REQUEST,
+        f"the report belongs to account {manifest.account}, the configuration expects {expected}",
+        "correct ingestion.aws.account_id, or point bucket, prefix or location at the right report",
+    )
+
+
+def _located(ctx: Context, store: ObjectStore, manifest: Manifest) -> list[Object]:
+    """Find the manifest's files in the store, which may be rooted anywhere above or below the bucket's root.
+
+    A file that is nowhere keeps the place where it should be and an empty ETag: reading it says it is missing.
+    """
+    listings: dict[str, dict[str, Object]] = {}
+    found = []
+    for key in manifest.files:
+        name = key.rsplit("/", 1)[-1]
+        for folder in _candidates(store, manifest, key):
+            if folder not in listings:
+                listings[folder] = _names(ctx, store, folder)
+            if name in listings[folder]:
+                found.append(listings[folder][name])
+                break
+        else:
+            found.append(Object(next(_candidates(store, manifest, key)) + name, "", 0, 0.0))
+    return found
+
+
+def _candidates(store: ObjectStore, manifest: Manifest, key: str) -> Iterator[str]:
+    """Folders, below the store's root, in which a manifest's file may lie: likeliest first."""
+    folder = key.rpartition("/")[0] + "/" if "/" in key else ""
+    _, _, prefix = store.root.partition("://")[2].partition("/")
+    if store.remote and prefix and folder.startswith(f"{prefix.rstrip('/')}/"):
+        yield folder[len(prefix.rstrip("/")) + 1 :]
+    if store.remote and not prefix:
+        yield folder
+    home = manifest.key.rpartition("/")[0]
+    home = f"{home}/" if home else ""
+    if "metadata/" in home:
+        data = home.replace("metadata/", "data/", 1)
+        yield f"{data}{folder.rstrip('/').rpartition('/')[2]}/"
+        yield data
+    yield f"{home}{manifest.version}/"
+    yield home
+    yield folder
+
+
+def _names(ctx: Context, store: ObjectStore, folder: str) -> dict[str, Object]:
+    try:
+        return {item.key.rsplit("/", 1)[-1]: item for item in walk(ctx, store, folder).objects}
+    except SourceError as error:
+        if error.error_class is ErrorClass.NOT_FOUND:
+            return {}
+        raise

@@ -1,0 +1,160 @@
+"""`ogf doctor`: really try credentials and permissions, step by step, and stop at the first that fails."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ogf.errors import ErrorClass, OgfError, SourceError
+from ogf.files.store import LocalStore
+from ogf.hookspecs import Check
+from ogf_aws.cur.discovery import first_manifest, read_manifest
+from ogf_aws.errors import located, rules
+from ogf_aws.s3 import open_store
+from ogf_aws.session import client, credentials_source
+from ogf_aws.settings import cur_location
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ogf.files.store import ObjectStore
+    from ogf.hookspecs import Context
+    from ogf_aws.settings import AwsSettings
+
+    # A step says what it found, or raises.
+    Step = tuple[str, Callable[[], str]]
+
+_DATA = (".csv", ".csv.gz", ".csv.zip", ".zip", ".parquet")
+
+
+def check(ctx: Context, stream: str) -> Iterator[Check]:
+    """Try what reading a stream needs. Each failing step names the missing permission and what to do."""
+    missing = ctx.settings.missing(stream)
+    if missing:
+        yield Check(
+            "settings",
+            ok=False,
+            detail="nothing says where the exports lie",
+            hint=f"set {', '.join(missing)}",
+        )
+        return
+    try:
+        location = cur_location(ctx.settings)
+        store = open_store(ctx.settings, location)
+    except OgfError as error:
+        yield _failed("location", error)
+        return
+    yield from _run(_local_steps(ctx, store) if isinstance(store, LocalStore) else _s3_steps(ctx, store))
+
+
+def _run(steps: Iterable[Step]) -> Iterator[Check]:
+    for name, step in steps:
+        try:
+            yield Check(name, ok=True, detail=step())
+        except OgfError as error:
+            yield _failed(name, error)
+            return
+
+
+def _failed(name: str, error: OgfError) -> Check:
+    where = f"{error.where}: " if error.where else ""
+    return Check(name, ok=False, detail=f"{where}{error.message}", hint=error.hint)
+
+
+def _s3_steps(ctx: Context, store: ObjectStore) -> tuple[Step, ...]:
+    return (
+        ("credentials", lambda: _credentials(ctx)),
+        ("identity", lambda: _identity(ctx)),
+        ("bucket", lambda: _listed(ctx, store)),
+        ("manifest", lambda: _manifest(ctx, store)),
+    )
+
+
+def _local_steps(ctx: Context, store: LocalStore) -> tuple[Step, ...]:
+    return (
+        ("folder", lambda: _folder(store)),
+        ("exports", lambda: _manifest_or_data(ctx, store)),
+    )
+
+
+def _credentials(ctx: Context) -> str:
+    source = ctx.call(credentials_source, ctx.settings)
+    if source is None:
+        raise SourceError(
+            "no credentials were found",
+            error_class=ErrorClass.AUTH,
+            hint=rules()["botocore.exceptions.NoCredentialsError"].hint,
+        )
+    return f"from {source}"
+
+
+def _identity(ctx: Context) -> str:
+    try:
+        identity = ctx.call(_caller, ctx.settings)
+    except SourceError as error:
+        # S3-compatible servers have no STS: only a refusal says something about the credentials.
+        if error.error_class is ErrorClass.AUTH:
+            raise
+        return f"not verified, sts:GetCallerIdentity gave no answer ({error.message})"
+    return f"{identity['Arn']} of account {identity['Account']}"
+
+
+def _caller(settings: AwsSettings) -> Any:
+    with located("sts:GetCallerIdentity"):
+        return client(settings, "sts").get_caller_identity()
+
+
+def _listed(ctx: Context, store: ObjectStore) -> str:
+    page = ctx.call(store.list_page, "")
+    if not page.objects and not page.folders:
+        raise SourceError(
+            f"nothing lies below {store.root}",
+            error_class=ErrorClass.NOT_FOUND,
+            hint="check the prefix, and that the report or export delivers there",
+        )
+    more = " on the first page" if page.next else ""
+    return f"{store.root} lists {len(page.folders)} folders and {len(page.objects)} objects{more}"
+
+
+def _manifest(ctx: Context, store: ObjectStore) -> str:
+    key = first_manifest(ctx, store)
+    if key is None:
+        raise SourceError(
+            f"there is no manifest below {store.root}",
+            error_class=ErrorClass.NOT_FOUND,
+            hint="point `location` at the prefix of the report; its first delivery takes up to 24 hours",
+        )
+    read_manifest(ctx, store, key)
+    return f"read {store.uri(key)}"
+
+
+def _folder(store: LocalStore) -> str:
+    if not store.folder.is_dir():
+        raise SourceError(
+            f"there is no folder {store.folder}",
+            error_class=ErrorClass.NOT_FOUND,
+            hint="check the stream's `location` setting",
+        )
+    if not os.access(store.folder, os.R_OK | os.X_OK):
+        raise SourceError(
+            f"the folder {store.folder} may not be read",
+            error_class=ErrorClass.AUTH,
+            hint="give the user that runs ogf the right to read it",
+        )
+    return f"{store.folder} can be read"
+
+
+def _manifest_or_data(ctx: Context, store: LocalStore) -> str:
+    key = first_manifest(ctx, store)
+    if key is not None:
+        read_manifest(ctx, store, key)
+        return f"read {store.uri(key)}"
+    data = (path for path in store.folder.rglob("*") if path.name.lower().endswith(_DATA) and path.is_file())
+    found = next(data, None)
+    if found is None:
+        raise SourceError(
+            f"there are no manifests and no data files below {store.folder}",
+            error_class=ErrorClass.NOT_FOUND,
+            hint=f"copy exports there: a manifest with its files, or files ending in {', '.join(_DATA)}",
+        )
+    return f"no manifest; data files such as {found.relative_to(store.folder)}"

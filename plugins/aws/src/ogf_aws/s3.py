@@ -1,0 +1,164 @@
+"""S3 as an object store, and the choice between it and a local folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from ogf.errors import ConfigError, ErrorClass, SourceError
+from ogf.files.store import File, Listing, LocalStore, Object, changed
+from ogf_aws.errors import located
+from ogf_aws.session import client
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3 import S3Client
+
+    from ogf.files.store import ObjectStore
+    from ogf_aws.settings import AwsSettings
+
+_CHUNK = 1 << 20
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters at least: `C:` is a drive
+_ACCEPTED = "write s3://bucket/prefix, or the path of a local folder"
+
+
+def open_store(settings: AwsSettings, location: str) -> ObjectStore:
+    """Open where a stream's files lie: `s3://bucket/prefix` or a local folder, as a path or a file:// URI."""
+    found = _SCHEME.match(location)
+    match found.group(1).lower() if found else "":
+        case "":
+            return LocalStore(Path(location))
+        case "file":
+            return LocalStore(_folder(location))
+        case "s3":
+            bucket, prefix = _split(location)
+            return S3Store(client(settings, "s3"), bucket, prefix=prefix, page_size=settings.page_size)
+        case scheme:
+            raise ConfigError(
+                f"{scheme}:// is no place that AWS exports are read from", where=location, hint=_ACCEPTED
+            )
+
+
+def _folder(location: str) -> Path:
+    parts = urlsplit(location)
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        raise ConfigError("a file:// location names no absolute folder", where=location, hint=_ACCEPTED)
+    return Path(unquote(parts.path))
+
+
+def _split(location: str) -> tuple[str, str]:
+    """Bucket and prefix. Not by `urlsplit`: `?` and `#` are letters like any other in a key."""
+    _, marker, rest = location.partition("://")
+    bucket, _, prefix = rest.partition("/")
+    if not marker or not bucket:
+        raise ConfigError("the S3 location names no bucket", where=location, hint=_ACCEPTED)
+    return bucket, prefix.strip("/")
+
+
+class S3Store:
+    """Objects below a prefix of a bucket. Keys are relative to that prefix; ETags have no quotes."""
+
+    remote = True
+
+    def __init__(self, s3: S3Client, bucket: str, *, prefix: str = "", page_size: int = 1000) -> None:
+        self.bucket = bucket
+        self.prefix = f"{prefix}/" if prefix else ""
+        self.root = f"s3://{bucket}/{prefix}"
+        self._s3 = s3
+        self._page_size = page_size
+
+    def __repr__(self) -> str:
+        return f"S3Store({self.root!r})"
+
+    def list_page(self, prefix: str, token: str | None = None) -> Listing:
+        folder = self.prefix + prefix
+        going_on: Any = {"ContinuationToken": token} if token else {}
+        with located(self.uri(prefix)):
+            page = self._s3.list_objects_v2(
+                Bucket=self.bucket, Prefix=folder, Delimiter="/", MaxKeys=self._page_size, **going_on
+            )
+        following = page.get("NextContinuationToken")
+        if page.get("IsTruncated") and not following:
+            raise SourceError(
+                "the listing says that it is incomplete but not how it goes on",
+                error_class=ErrorClass.UNKNOWN,
+                where=self.uri(prefix),
+                hint="check that `endpoint_url` names a server that speaks ListObjectsV2",
+            )
+        return Listing(
+            tuple(
+                Object(
+                    self._below(item["Key"]),
+                    _bare(item["ETag"]),
+                    item["Size"],
+                    item["LastModified"].timestamp(),
+                )
+                for item in page.get("Contents", [])
+                if item["Key"] != folder  # the marker that consoles make for an empty folder
+            ),
+            tuple(self._below(item["Prefix"]) for item in page.get("CommonPrefixes", [])),
+            following if page.get("IsTruncated", True) else None,
+        )
+
+    def head(self, key: str) -> Object:
+        with located(self.uri(key)):
+            found = self._s3.head_object(Bucket=self.bucket, Key=self.prefix + key)
+        return Object(key, _bare(found["ETag"]), found["ContentLength"], found["LastModified"].timestamp())
+
+    def read(self, key: str) -> bytes:
+        with located(self.uri(key)):
+            found = self._s3.get_object(Bucket=self.bucket, Key=self.prefix + key)
+            with contextlib.closing(found["Body"]) as body:
+                return body.read()
+
+    def download(self, key: str, etag: str, folder: Path) -> File:
+        uri = self.uri(key)
+        try:
+            with located(uri):
+                found = self._s3.get_object(Bucket=self.bucket, Key=self.prefix + key, IfMatch=f'"{etag}"')
+                with contextlib.closing(found["Body"]) as body:
+                    path = _save(body, folder)
+        except SourceError as error:
+            if error.restart:
+                raise changed(uri) from error
+            raise
+        _check_length(path, found["ContentLength"], uri)
+        return File(path, uri, etag, owned=True)
+
+    def uri(self, key: str) -> str:
+        return f"s3://{self.bucket}/{self.prefix}{key}"
+
+    def _below(self, key: str) -> str:
+        return key[len(self.prefix) :]
+
+
+def _bare(etag: str) -> str:
+    return etag.strip('"')
+
+
+def _save(body: StreamingBody, folder: Path) -> Path:
+    """Write a body to a new file, which does not outlive a failure."""
+    handle, name = tempfile.mkstemp(dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for chunk in body.iter_chunks(_CHUNK):
+                file.write(chunk)
+    except BaseException:
+        Path(name).unlink()
+        raise
+    return Path(name)
+
+
+def _check_length(path: Path, length: int, uri: str) -> None:
+    """Botocore checks too, but only where the server sent no checksum."""
+    size = path.stat().st_size
+    if size != length:
+        path.unlink()
+        raise SourceError(
+            f"the download ended after {size} of {length} bytes", error_class=ErrorClass.TRANSIENT, where=uri
+        )

@@ -1,0 +1,140 @@
+"""What can be configured under `ingestion.aws`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from ogf.config import (
+    Duration,
+    Flag,
+    OptionalText,
+    Positive,
+    PositiveCount,
+    ProviderSettings,
+    Secret,
+    Section,
+    Text,
+    wrong,
+)
+from ogf.errors import ConfigError
+
+_PROVIDER = "aws"
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+_ROLE = re.compile(r"arn:[a-z0-9-]+:iam::\d{12}:role/\S+", re.ASCII)
+
+
+def _no_number(value: object) -> object:
+    if isinstance(value, int):
+        raise ValueError("put it in quotes: it is text, and a number loses its leading zeros")  # noqa: TRY004
+    return value
+
+
+def _account(value: str | None) -> str | None:
+    if value and not _ACCOUNT.fullmatch(value):
+        raise ValueError("it must be the 12 digits of an AWS account")
+    return value
+
+
+def _role(value: str | None) -> str | None:
+    if value and not _ROLE.fullmatch(value):
+        raise ValueError("it must be a role's ARN, such as arn:aws:iam::123456789012:role/name")
+    return value
+
+
+def _bucket(value: str | None) -> str | None:
+    if value and re.search("[:/]", value):
+        raise ValueError("it must be the bare name of a bucket; a URI belongs in the stream's location")
+    return value
+
+
+def _endpoint(value: str | None) -> str | None:
+    parts = urlsplit(value or "https://unset")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise ValueError("it must be an http:// or https:// address without a user name")
+    return value
+
+
+def _blank_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+OptionalSecret = Annotated[Secret | None, BeforeValidator(_blank_is_none)]
+
+
+class CurSettings(Section):
+    """The stream `cur`: Cost and Usage Reports."""
+
+    location: OptionalText = Field(
+        default=None, description="s3://bucket/prefix or a local folder; wins over bucket and prefix"
+    )
+    keeps_history: Flag = Field(default=False, description="keep superseded deliveries")
+
+
+class AwsSettings(ProviderSettings):
+    """Amazon Web Services. Without keys, the SDK's default credential chain is used."""
+
+    rate_limit_per_sec: Positive = 5.0
+    rate_limit_capacity: PositiveCount = 100
+    request_timeout: Annotated[Duration, Field(ge=1)] = 30.0
+    page_size: Annotated[PositiveCount, Field(le=1000)] = 1000
+
+    access_key_id: OptionalText = Field(default=None, repr=False)
+    secret_access_key: OptionalSecret = None
+    session_token: OptionalSecret = Field(default=None, description="of temporary keys")
+    profile: OptionalText = Field(default=None, description="a profile of the AWS configuration file")
+    region: Text = "us-east-1"
+    role_arn: Annotated[OptionalText, AfterValidator(_role)] = Field(
+        default=None, description="role to assume; its credentials refresh themselves"
+    )
+    external_id: OptionalText = Field(default=None, description="what the role's trust policy asks for")
+    account_id: Annotated[OptionalText, BeforeValidator(_no_number), AfterValidator(_account)] = Field(
+        default=None, description="expected payer; a mismatch is an error before any data moves"
+    )
+    bucket: Annotated[OptionalText, AfterValidator(_bucket)] = Field(
+        default=None, json_schema_extra={"env": "AWS_S3_BUCKET", "aliases": ["s3_bucket"]}
+    )
+    prefix: Annotated[str, AfterValidator(lambda text: text.strip().strip("/"))] = Field(
+        default="", json_schema_extra={"env": "AWS_S3_PREFIX", "aliases": ["s3_prefix"]}
+    )
+    endpoint_url: Annotated[OptionalText, AfterValidator(_endpoint)] = Field(
+        default=None, description="an S3-compatible server instead of AWS"
+    )
+    cur: CurSettings = CurSettings()
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        key, secret = self.access_key_id is not None, self.secret_access_key is not None
+        problems = {}
+        if key and not secret:
+            problems["secret_access_key"] = "it is needed with access_key_id: set both, or neither"  # noqa: S105
+        if secret and not key:
+            problems["access_key_id"] = "it is needed with secret_access_key: set both, or neither"
+        if self.session_token is not None and not key:
+            problems["session_token"] = "it is of use only with access_key_id"  # noqa: S105
+        if self.external_id and not self.role_arn:
+            problems["external_id"] = "it is of use only with role_arn"
+        if problems:
+            raise wrong(problems)
+        return self
+
+    def missing(self, stream: str) -> list[str]:
+        if stream != "cur" or self.cur.location or self.bucket:
+            return []
+        return [" or ".join(self.name_of(path, provider=_PROVIDER) for path in ("cur.location", "bucket"))]
+
+
+def cur_location(settings: AwsSettings) -> str:
+    """Say where the Cost and Usage Reports lie: `s3://bucket/prefix` or a local folder."""
+    if settings.cur.location:
+        return settings.cur.location
+    if settings.bucket:
+        return f"s3://{settings.bucket}/{settings.prefix}".rstrip("/")
+    raise ConfigError(
+        "nothing says where the Cost and Usage Reports lie",
+        where="ingestion.aws",
+        hint="set cur.location to s3://bucket/prefix or to a local folder, or set bucket",
+    )
