@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := core plugins/aws
 
-.PHONY: demo test lint check test-faults bench lock clean
+.PHONY: demo test lint check test-faults bench docs lock clean
 
 demo: $(STAMP)  ## sample exports through the real pipeline, then a table
 	$(BIN)/ogf demo --folder demo
@@ -26,6 +26,9 @@ test-faults: $(STAMP)  ## real runs killed at 200 points and more
 
 bench: $(STAMP)  ## ogf against the single DuckDB statement
 	$(BIN)/python benchmarks/cur.py
+
+docs: $(STAMP)  ## the generated reference pages
+	$(BIN)/python docs/generate.py
 
 lock:  ## after a change of dependencies; needs uv
 	uv lock -q && uv export -q --all-packages --all-groups --no-emit-workspace --no-annotate --no-header > requirements.lock

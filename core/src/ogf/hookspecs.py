@@ -53,6 +53,8 @@ class Stream:
         keeps_history: superseded loads stay in the warehouse ("what did we report in March").
         unique_ids: `activity_id` is unique per partition; checked before publication.
         billing: rows carry cost, not emissions.
+        title: what logs call it: "failed to ingest S3 CUR".
+        page_event: the log event of a finished page.
     """
 
     name: str
@@ -60,6 +62,8 @@ class Stream:
     keeps_history: bool = False
     unique_ids: bool = False
     billing: bool = False
+    title: str = ""
+    page_event: str = "page processed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +202,9 @@ class Context(Protocol):
 
     def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Run one remote call under the provider's limiter and retries: for `partitions`, `confirm`, `check`."""
+
+    def note(self, message: str) -> None:
+        """Tell the user something that is no fault: it stands in the run's summary and does not make it partial."""
 
     def rows(self, file: File) -> Any:
         """Open a page's CSV or Parquet file as a DuckDB source (`ogf.files.Table`), checked while it is read."""

@@ -150,13 +150,21 @@ class Plugin:
         self._hook = manager.hook
         self.version = version
         self.where = where
-        self.provider: Provider = self._described(self._hook.provider())
+        self.provider: Provider = self._described()
 
-    def _described(self, provider: object) -> Provider:
+    def _described(self) -> Provider:
+        hint = "this is a bug of the plugin; other providers still work"
+        try:
+            provider = self._hook.provider()
+        except Exception as error:
+            raise PluginError(
+                f"`provider()` fails: {type(error).__name__}: {error}", where=self.where, hint=hint
+            ) from error
         if not isinstance(provider, Provider):
             raise PluginError(
                 f"`provider()` returned {type(provider).__name__}, not ogf.hookspecs.Provider",
                 where=self.where,
+                hint=hint,
             )
         return provider
 

@@ -17,10 +17,12 @@ from structlog.typing import Processor
 
 from ogf.redaction import Redactor, is_sensitive, redact
 
-__all__ = ["LogFormat", "LogLevel", "configure", "is_sensitive", "redact"]
+__all__ = ["LogFormat", "LogLevel", "configure", "is_sensitive", "masked", "redact"]
+
+_screen = Redactor()
 
 LogFormat = Literal["console", "json"]
-LogLevel = Literal["debug", "info", "warning", "error"]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 
 def configure(
@@ -38,6 +40,9 @@ def configure(
         stream: where to write; None means whatever `sys.stderr` is at the time of writing.
         secrets: values to mask wherever they appear (`Config.secrets()`).
     """
+    global _screen  # noqa: PLW0603 - one process, one standard error
+    secrets = tuple(secrets)
+    _screen = Redactor(secrets)
     structlog.configure(
         processors=_processors(log_format, secrets=secrets, colours=(stream or sys.stderr).isatty()),
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
@@ -47,6 +52,11 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, _ForeignRecords)]
     root.addHandler(_ForeignRecords(level=logging.WARNING))
+
+
+def masked(text: str) -> str:
+    """Mask a text for the screen as log events are masked: by the secrets that `configure` was told last."""
+    return _screen.text(text)
 
 
 def _processors(log_format: LogFormat, *, secrets: Iterable[str], colours: bool) -> list[Processor]:

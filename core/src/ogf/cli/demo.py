@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 _BY_MONTH = """
 SELECT strftime(timezone('UTC', period_start), '%Y-%m') AS month, service, region, count(*) AS "rows",
-    round(sum(cost), 2) AS cost, any_value(currency) AS currency
+    CAST(sum(cost) AS DECIMAL(18,2)) AS cost, any_value(currency) AS currency
 FROM activities GROUP BY ALL ORDER BY month, cost DESC, service, region"""
 
 
@@ -34,11 +35,13 @@ FROM activities GROUP BY ALL ORDER BY month, cost DESC, service, region"""
 def command(
     *, folder: Path, name: str | None, config_path: Path | None, db: Path | None, as_json: bool
 ) -> int:
-    """Write sample exports, load them with the real pipeline, and show cost by month, service and region.
+    """Load sample exports and show what is in them.
 
+    Writes the exports into a folder, loads them with the real pipeline and shows cost by month, service and region.
     Needs no account and no network. Run it twice: the second time nothing has changed.
     """
     del config_path
+    from ogf import telemetry
     from ogf.cli.output import write_json, write_table
     from ogf.cli.progress import reporter
     from ogf.cli.run import show_summary
@@ -53,12 +56,13 @@ def command(
     settings = provider.demo(exports)
     db = db or folder / "ogf.duckdb"
     config = load(
-        path=None,
+        path=Path(os.devnull),  # whatever ogf.yaml lies here, the demo is the same
         environ={},
         overrides={"warehouse.path": db, **_dotted(f"ingestion.{provider.name}", settings)},
         providers={provider.name: provider.settings},
         installed=[provider.name],
     )
+    telemetry.configure(level="critical")
     show = reporter()
     show.say(f"sample exports are in {exports}")
     result = ProviderRun(plugin, config, reporter=show).run(Options())

@@ -34,7 +34,10 @@ def command(
     db: Path | None,
     as_json: bool,
 ) -> int:
-    """Check configuration, warehouse, credentials and permissions, with real calls. Loads nothing."""
+    """Try what a run needs, with real calls.
+
+    Looks at the configuration, the warehouse, credentials and permissions, and says what is missing. Loads nothing.
+    """
     from ogf.cli.output import write_json, write_table
 
     plugins = options.chosen(providers, config_path=config_path, otherwise_all=True)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _HEAD = """\
 # OffGridFlow. Every setting can also come from the environment (the name behind it) or, where there is one, a flag:
-# flag > environment > this file > default. `ogf doctor` shows each value with its source.
-# Secrets may be written as env:NAME or file:PATH instead of in plain text.
+# flag > environment > this file > default. `ogf doctor --settings` shows each value with its source.
+# Secrets may be written as env:NAME or file:PATH instead of in plain text. To set something, remove the `#` before it.
 """
 
 
@@ -28,7 +28,10 @@ _HEAD = """\
 @click.option("--force", is_flag=True, help="Overwrite an existing file")
 @options.common
 def command(*, force: bool, config_path: Path | None, db: Path | None, as_json: bool) -> int:
-    """Write a commented ogf.yaml with every setting of the installed providers."""
+    """Write a commented ogf.yaml to start from.
+
+    It holds every setting of ogf and of the installed providers.
+    """
     del db, as_json
     from ogf.plugins import installed, load
 
@@ -81,14 +84,22 @@ def _fields(
     from ogf.config.shape import section_of
 
     indent = "  " * depth
+    defaults = model.model_construct().model_dump(mode="json", exclude=_sections(model))
     for name, field in model.model_fields.items():
         section = section_of(field)
         if section is not None:
             yield f"{indent}#{name}:"
             yield from _fields(section, variables, path=(*path, name), depth=depth + 1)
             continue
-        note = ". ".join(part for part in (field.description, variables[(*path, name)]) if part)
-        yield f"{indent}#{name}: {_default(field.default)}".ljust(38) + f"  # {note}"
+        if field.description:
+            yield f"{indent}# {field.description}"
+        yield f"{indent}#{name}: {_default(defaults[name])}".ljust(38) + f"  # {variables[(*path, name)]}"
+
+
+def _sections(model: type[BaseModel]) -> set[str]:
+    from ogf.config.shape import section_of
+
+    return {name for name, field in model.model_fields.items() if section_of(field) is not None}
 
 
 def _default(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from importlib import import_module
 from typing import NoReturn
 
@@ -13,6 +14,7 @@ import click
 from ogf import __version__
 from ogf.errors import ExitCode, OgfError
 
+_VERBOSE = ("-vv", "-v", "--verbose")
 _COMMANDS = ("run", "plan", "status", "providers", "query", "init", "doctor", "demo")
 
 
@@ -32,7 +34,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ogf")
 def cli() -> None:
-    r"""OffGridFlow: the carbon and cost of every cloud in one DuckDB table, `activities`.
+    """OffGridFlow: the carbon and cost of every cloud in one DuckDB table, `activities`.
 
     \b
     A first look, without any account:      ogf demo
@@ -40,7 +42,7 @@ def cli() -> None:
     Then ask:                               ogf query "FROM activities LIMIT 5"
 
     Exit codes: 0 succeeded, 1 failed, 2 usage or configuration, 3 partial, 4 warehouse busy, 130 interrupted.
-    """
+    """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped
 
 
 def main() -> NoReturn:
@@ -59,16 +61,34 @@ def main() -> NoReturn:
         # whoever read our output (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.SUCCEEDED)
+    except Exception as error:  # noqa: BLE001 - the last place where a traceback can be turned into a text
+        _tell_unforeseen(error)
+        sys.exit(ExitCode.FAILED)
     sys.exit(code if isinstance(code, int) else ExitCode.SUCCEEDED)
 
 
 def _tell(error: OgfError) -> None:
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
+    from ogf.telemetry import masked
+
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {masked(str(error))}", err=True)
     if "--json" in sys.argv:
         fields = {
             "type": type(error).__name__,
-            "message": error.message,
-            "where": error.where,
+            "message": masked(error.message),
+            "where": masked(error.where),
             "hint": error.hint,
         }
         click.echo(json.dumps({"error": fields}))
+
+
+def _tell_unforeseen(error: Exception) -> None:
+    from ogf.telemetry import masked
+
+    if any(word in sys.argv for word in _VERBOSE):
+        click.echo(masked("".join(traceback.format_exception(error))), err=True)
+    _tell(
+        OgfError(
+            f"{type(error).__name__}: {error}",
+            hint="ogf did not foresee this: run the command again with -vv (where it has that) and report what it says",
+        )
+    )

@@ -94,7 +94,11 @@ def load_config(
         installed=installed(),
     )
     settings = config.settings.telemetry
-    telemetry.configure(settings.log_format, settings.log_level, secrets=config.secrets())
+    # On a console the command's own lines tell people what happened; logs are for those who ask.
+    asked = config.sources.get("telemetry.log_level", "default") != "default" or settings.log_format == "json"
+    telemetry.configure(
+        settings.log_format, settings.log_level if asked else "critical", secrets=config.secrets()
+    )
     return config
 
 

@@ -58,10 +58,17 @@ def text(value: Any) -> str:
         case int():
             return f"{value:,}"
         case decimal.Decimal():
-            return f"{value.normalize():,f}" if value else "0"
+            return _amount(value)
         case dt.datetime():
             return value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
         case dict():
             return ", ".join(f"{key}={item}" for key, item in value.items())
         case _:
             return str(value)
+
+
+def _amount(value: decimal.Decimal) -> str:
+    """Money rounded on purpose keeps its zeros; the 18 decimals of a stored cost lose theirs."""
+    exponent = value.as_tuple().exponent
+    few = isinstance(exponent, int) and exponent >= -4
+    return f"{value:,f}" if few or not value.is_finite() else f"{value.normalize():,f}"

@@ -32,8 +32,10 @@ class Lines:
         if self._quiet and outcome.outcome != "failed" and not outcome.notices:
             return
         name = click.style(f"{outcome.outcome:<9}", fg=_COLOURS[outcome.outcome])
-        what = f"{outcome.rows:>12,} rows  ({outcome.reason})" if outcome.outcome != "failed" else ""
-        self.say(f"{name} {outcome.stream} {outcome.key} {what}".rstrip())
+        what = " ".join(part for part in (outcome.stream, outcome.key) if part)
+        if outcome.outcome != "failed":
+            what = f"{outcome.rows:>10,} rows  {what} ({outcome.reason})"
+        self.say(f"{name} {what}")
         if outcome.outcome == "failed":
             self.say(f"          {outcome.error_class}: {outcome.message}")
             if outcome.hint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,13 +42,12 @@ def command(
     db: Path | None,
     as_json: bool,
 ) -> int:
-    r"""Ask the warehouse in SQL, read-only. Times are UTC.
+    """Ask the warehouse in SQL, read-only. Times are UTC.
 
     \b
-    ogf query "SELECT date_trunc('month', period_start) AS month, service, sum(cost) AS cost
-               FROM activities GROUP BY ALL ORDER BY ALL"
+    ogf query "SELECT service, sum(cost) AS cost FROM activities GROUP BY ALL"
     ogf query "FROM activities" --format parquet -o activities.parquet
-    """
+    """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped
     import duckdb
 
     from ogf.warehouse.file import WarehouseFile
@@ -71,8 +71,17 @@ def command(
             else:
                 _copy(connection, answer, form, output)
         except duckdb.Error as error:
+            if output is None and _reader_gone():
+                raise BrokenPipeError from error
             raise _QueryError(str(error).strip(), hint=_advice(error)) from error
     return ExitCode.SUCCEEDED
+
+
+def _reader_gone() -> bool:
+    """Whether whoever read our output (`| head`) has closed it: DuckDB has no error of its own for that."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 class _QueryError(OgfError):

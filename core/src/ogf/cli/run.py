@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ogf.cli import options
-from ogf.errors import ExitCode, OgfError
+from ogf.errors import OgfError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,9 @@ def command(
     from ogf.cli.progress import reporter
     from ogf.cli.stopping import stopping
     from ogf.runner.clock import Cancel
+    from ogf.runner.report import RunResult
     from ogf.runner.run import Options, ProviderRun, overall
+    from ogf.telemetry import masked
 
     plugins = options.chosen(providers, config_path=config_path)
     config = options.load_config(
@@ -99,23 +101,34 @@ def command(
             except OgfError as error:
                 if len(plugins) == 1:
                     raise
-                click.echo(f"error: {error}", err=True)
                 errors.append(error)
-                continue
+                text = masked(f"{error.where}: {error.message}" if error.where else error.message)
+                result = RunResult(
+                    plugin.provider.name, "", status="failed", message=text, hint=masked(error.hint)
+                )
             results.append(result)
             show_summary(show, result, quiet=quiet)
+    if len(plugins) > 1:
+        _show_failures(results, of=len(plugins))
     if as_json:
         write_json([result.as_json() for result in results])
-    code = overall(results, strict=strict)
-    return (
-        (ExitCode.PARTIAL if results else errors[0].exit_code)
-        if errors and code != ExitCode.INTERRUPTED
-        else code
-    )
+    return errors[0].exit_code if len(errors) == len(plugins) else overall(results, strict=strict)
 
 
 def _shown(show: Lines) -> AbstractContextManager[Any]:
     return show if isinstance(show, AbstractContextManager) else nullcontext()
+
+
+def _show_failures(results: list[RunResult], *, of: int) -> None:
+    """Say last, where nobody has to scroll for it, which providers failed and what to do."""
+    failed = [result for result in results if result.status == "failed"]
+    if failed:
+        names = ", ".join(result.provider for result in failed)
+        click.echo(f"{len(failed)} of {of} providers failed: {names}", err=True)
+    for result in failed:
+        click.echo(f"  {result.provider}: {result.message}", err=True)
+        if result.hint:
+            click.echo(f"    → {result.hint}", err=True)
 
 
 def show_summary(show: Lines, result: RunResult, *, quiet: bool = False) -> None:

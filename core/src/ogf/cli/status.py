@@ -40,7 +40,7 @@ FROM runs ORDER BY started_at DESC LIMIT ?"""
 def command(
     *, runs: int, strict: bool, wait: str | None, config_path: Path | None, db: Path | None, as_json: bool
 ) -> int:
-    """Show how each connector stands: last run, last success, rows, and what needs attention."""
+    """Show how each provider stands, and what needs attention."""
     from ogf.cli.output import write_json, write_table
     from ogf.warehouse.file import WarehouseFile
 

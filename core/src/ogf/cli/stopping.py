@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-
-import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +22,9 @@ def stopping(cancel: Cancel) -> Iterator[None]:
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_DFL)
         name = signal.Signals(number).name
-        click.echo(f"{name}: stopping after the page under way; once more to stop at once", err=True)
+        # Not through sys.stderr: the signal may have come in the midst of a line that is being written to it.
+        with suppress(OSError):
+            os.write(2, f"{name}: stopping after the page under way; once more to stop at once\n".encode())
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

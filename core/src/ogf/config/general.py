@@ -89,7 +89,7 @@ class Runner(Section):
         wait: seconds to wait for a busy warehouse.
         max_reject_share: more rejected rows than this fail their partition.
         resume_ttl: seconds for which pages of a source without versions are resumed from.
-        time_budget: seconds that the retries of one partition may take in total.
+        time_budget: seconds that the retries of one request chain may take in total.
         memory_limit: bytes for all workers together.
     """
 

@@ -68,7 +68,19 @@ def _open_zip(path: Path, uri: str) -> IO[bytes]:
             where=uri,
             hint="unpack it and keep the data file alone",
         )
-    return archive.open(names[0])
+    try:
+        return archive.open(names[0])
+    except (
+        RuntimeError,
+        NotImplementedError,
+    ) as error:  # zipfile's words for a password, and for odd methods
+        archive.close()
+        raise SourceError(
+            f"the zip cannot be unpacked ({error})",
+            error_class=ErrorClass.BAD_REQUEST,
+            where=uri,
+            hint="unpack it and keep the data file alone",
+        ) from error
 
 
 DAMAGE = cast(

@@ -35,6 +35,13 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def parquet(*paths: Path) -> str:
+    """What to write after FROM for Parquet files, by column name. `name=value` in a path is no column."""
+    several = ", union_by_name = true" if len(paths) > 1 else ""
+    names = ", ".join(literal(str(path)) for path in paths)
+    return f"read_parquet([{names}], hive_partitioning = false{several})"
+
+
 @dataclass
 class Table:
     """An opened file.
@@ -88,28 +95,38 @@ def open_table(file: File, *, connection: duckdb.DuckDBPyConnection, scratch: Pa
 
 
 def _open_parquet(file: File, connection: duckdb.DuckDBPyConnection) -> Table:
-    source = f"read_parquet({literal(str(file.path))})"
-    leaves = connection.execute(
-        "SELECT name FROM parquet_schema(?) WHERE name IS NOT NULL", [str(file.path)]
-    ).fetchall()
-    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
-    # DuckDB renames a column that differs from another by case only; the file's own names are in its schema.
-    own = {row[0].casefold(): row[0] for row in leaves}
-    names = tuple(_own_name(row[0], own) for row in described)
+    import duckdb
+
+    source = parquet(file.path)
+    try:
+        schema = connection.execute(
+            "SELECT name, coalesce(num_children, 0) FROM parquet_schema(?)", [str(file.path)]
+        ).fetchall()
+        described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    except duckdb.Error as error:
+        raise SourceError(
+            f"DuckDB cannot read the Parquet file: {str(error).splitlines()[0]}",
+            error_class=ErrorClass.BAD_REQUEST,
+            where=file.uri,
+            hint="download or export it again; nothing of this partition was loaded",
+        ) from error
     return Table(
         file.uri,
-        names=names,
+        names=_top_level(schema),  # DuckDB renames a column that differs from another by case only
         columns=tuple(quoted(row[0]) for row in described),
         types=tuple(row[1] for row in described),
         source=source,
     )
 
 
-def _own_name(name: str, own: dict[str, str]) -> str:
-    if name.casefold() in own:
-        return name
-    stem, _, suffix = name.rpartition("_")
-    return own.get(stem.casefold(), name) if suffix.isdigit() else name
+def _top_level(schema: list[tuple[str, int]]) -> tuple[str, ...]:
+    """The columns' own names, from a Parquet schema: its root, then every column before its children."""
+    names, inside = [], 0
+    for name, children in schema[1:]:
+        if not inside:
+            names.append(name)
+        inside += children - (inside > 0)
+    return tuple(names)
 
 
 def _open_csv(file: File, scratch: Path) -> Table:
@@ -121,6 +138,7 @@ def _open_csv(file: File, scratch: Path) -> Table:
             raise damaged(file.uri, error) from error
         names = _header(header, file.uri)
         if not names:
+            _expect_nothing(stream, file.uri)
             return Table(file.uri)
         feed = Feed(scratch / f"feed-{next(_serial)}", _rows(stream, file.uri))
         columns = tuple(f"c{index}" for index in range(len(names)))
@@ -133,6 +151,12 @@ def _open_csv(file: File, scratch: Path) -> Table:
             _feed=feed,
             _close=stack.pop_all(),
         )
+
+
+def _expect_nothing(stream: IO[bytes], uri: str) -> None:
+    """A file without a header must be without rows, too."""
+    if any(chunk.strip() for chunk in _rows(stream, uri)):
+        raise _no_csv(uri, "its first line, the header, is blank")
 
 
 def _rows(stream: IO[bytes], uri: str) -> Iterator[bytes]:

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Started:
-    """What the ledger said when the run began: partitions by stream and key, unfinished loads."""
+    """What the ledger said when the run began: partitions by stream and key, loads that were being filled."""
 
     run: ledger.Run
     states: Mapping[str, Mapping[str, ledger.PartitionState]]
-    unfinished: Mapping[tuple[str, str], list[ledger.Load]]
+    unfinished: Iterable[ledger.Load] = ()
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,11 @@ class Books:
             ledger.put(session, run)
             connector = self._connector(ledger.rows(session, ledger.Connector, **self._who))
             ledger.put(session, ledger.revised(connector, status="running", last_run_at=at))
-            states: dict[str, dict[str, ledger.PartitionState]] = {}
-            for state in ledger.rows(session, ledger.PartitionState, **self._who):
-                states.setdefault(state.stream, {})[state.partition_key] = ledger.revised(state)
-            unfinished: dict[tuple[str, str], list[ledger.Load]] = {}
-            for load in ledger.rows(session, ledger.Load, status="loading", **self._who):
-                unfinished.setdefault((load.stream, load.partition_key), []).append(ledger.revised(load))
+            states = ledger.states(session, **self._who)
+            unfinished = [
+                ledger.revised(load)
+                for load in ledger.rows(session, ledger.Load, status="loading", **self._who)
+            ]
         return Started(run, states, unfinished)
 
     def open_loads(
@@ -96,10 +95,14 @@ class Books:
         with self.warehouse.writing() as connection, ledger.transaction(connection) as session:
             row = connection.execute("SELECT coalesce(max(load_id), 0) FROM loads").fetchone()
             last = int(row[0]) if row else 0
+            # Asked anew each time: what this very run gave up must not be resumed by it.
+            unfinished: dict[tuple[str, str], list[ledger.Load]] = {}
+            for old in ledger.rows(session, ledger.Load, status="loading", **self._who):
+                unfinished.setdefault((old.stream, old.partition_key), []).append(ledger.revised(old))
             for item in planned:
                 key = (item.partition.stream, item.partition.key)
-                load = None
-                for old in started.unfinished.get(key, []):
+                load: ledger.Load | None = None
+                for old in unfinished.get(key, []):
                     young = item.partition.version is not None or old.started_at >= resume_after
                     if load is None and old.digest == item.digest and young:
                         load = old
@@ -132,7 +135,7 @@ class Books:
         with self.warehouse.writing() as connection, ledger.transaction(connection) as session:
             ledger.put(session, ledger.revised(load, status="abandoned"))
             if checked and planned.state is not None:
-                ledger.put(session, ledger.revised(planned.state, checked_at=ledger.now(), listed=True))
+                ledger.put(session, _confirmed(planned.state, ledger.now()))
 
     def fail(self, planned: Planned, error: SourceError) -> None:
         """Record that a partition could not be loaded; what it had stays."""
@@ -178,8 +181,15 @@ class Books:
             with ledger.transaction(connection) as session:
                 for state in unlisted:
                     ledger.put(session, ledger.revised(state, listed=False))
+                confirmed = {(state.stream, state.partition_key) for state in seen}
                 for state in seen:
-                    ledger.put(session, ledger.revised(state, listed=True, checked_at=at))
+                    ledger.put(session, _confirmed(state, at))
+                for load in ledger.rows(session, ledger.Load, status="loading", **self._who):
+                    if (
+                        load.stream,
+                        load.partition_key,
+                    ) in confirmed:  # the source went back to what is current
+                        ledger.put(session, ledger.revised(load, status="abandoned"))
                 ledger.put(
                     session,
                     ledger.revised(
@@ -226,3 +236,15 @@ class Books:
 
     def _connector(self, found: Iterable[ledger.Connector]) -> ledger.Connector:
         return next(iter(found), None) or ledger.Connector(status="disconnected", **self._who)
+
+
+def _confirmed(state: ledger.PartitionState, at: dt.datetime) -> ledger.PartitionState:
+    """A partition whose current load was found to be what the source holds: an earlier failure is over."""
+    return ledger.revised(
+        state,
+        status="partial" if state.notices else "loaded",
+        error_class=None,
+        message=None,
+        listed=True,
+        checked_at=at,
+    )

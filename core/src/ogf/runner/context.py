@@ -48,8 +48,12 @@ class Connections:
         return connection
 
     def discard_mine(self) -> None:
-        """Forget this thread's connection: after some errors DuckDB refuses to go on with it."""
-        self._local.connection = None
+        """Give this thread's connection up: after some errors DuckDB refuses to go on with it."""
+        connection: duckdb.DuckDBPyConnection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._all.remove(connection)
+            self._local.connection = None
 
     def close(self) -> None:
         for connection in self._all:
@@ -105,6 +109,7 @@ class TaskContext:
         cache: MutableMapping[str, Any],
         connections: Connections,
         retry: Retry,
+        notes: list[str],
         log: Any,
     ) -> None:
         self.provider = provider
@@ -115,6 +120,7 @@ class TaskContext:
         self.retry = retry
         self.connections = connections
         self.tables: list[Table] = []
+        self._notes = notes
         self._log = log
 
     @property
@@ -127,6 +133,11 @@ class TaskContext:
 
     def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         return self.retry.call(function, *args, **kwargs)
+
+    def note(self, message: str) -> None:
+        self._log.info("note", message=message)
+        if message not in self._notes:
+            self._notes.append(message)
 
     def rows(self, file: File) -> Table:
         table = open_table(file, connection=self.duckdb, scratch=self.scratch)

@@ -45,6 +45,7 @@ class Chain:
     local: bool
     hashed: bool
     max_pages: int
+    page_event: str
 
 
 def extract_chain(
@@ -66,12 +67,19 @@ def extract_chain(
     page = 0
     while request is not None:
         cancel.raise_if_set()
-        guard.admit(request.params)
-        path = segment_path(chain.folder, chain.index, page)
+        guard.admit({"key": request.key, "params": dict(request.params)})
+        path = segment_path(chain.folder, chain.index, chain.request, page)
         if not path.exists():
             _make_segment(request, path, chain=chain, ctx=ctx, plugin=plugin)
         facts = read_segment(ctx.duckdb, path, hashed=chain.hashed)
         guard.page_done(facts.rows + facts.rejected, has_more=facts.footer.next is not None)
+        ctx.log.debug(
+            chain.page_event,
+            key=request.key,
+            records=facts.rows,
+            rejected=facts.rejected,
+            next_link=facts.footer.next is not None,
+        )
         done(facts)
         request = facts.footer.next
         page += 1

@@ -11,7 +11,7 @@ from ogf.runner.failpoints import passing
 from ogf.warehouse import facts, ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
     import duckdb
 
@@ -19,28 +19,31 @@ if TYPE_CHECKING:
 
 
 def append_segments(
-    connection: duckdb.DuckDBPyConnection, segments: Iterable[tuple[int, SegmentFacts]]
+    connection: duckdb.DuckDBPyConnection, batch: Mapping[int, Sequence[SegmentFacts]]
 ) -> None:
-    """Append segments, each given with its load's id, in one transaction."""
+    """Append segments, given by their load's id, in one transaction."""
     passing("append.before")
     with ledger.transaction(connection) as session:
-        for load_id, segment in segments:
+        for load_id, segments in batch.items():
             facts.append(
                 connection,
                 load_id=load_id,
-                path=segment.path,
-                columns=segment.columns,
-                rejected=segment.rejected,
+                paths=[segment.path for segment in segments],
+                columns=dict.fromkeys(name for segment in segments for name in segment.columns),
             )
             passing("append.inside")
-            ledger.put(
+            at = ledger.now()
+            ledger.add(
                 session,
-                ledger.Segment(
-                    load_id=load_id,
-                    name=segment.name,
-                    row_count=segment.rows,
-                    rejected=segment.rejected,
-                    appended_at=ledger.now(),
-                ),
+                [
+                    ledger.Segment(
+                        load_id=load_id,
+                        name=segment.name,
+                        row_count=segment.rows,
+                        rejected=segment.rejected,
+                        appended_at=at,
+                    )
+                    for segment in segments
+                ],
             )
     passing("append.after")

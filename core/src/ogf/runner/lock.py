@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ogf.errors import WarehouseBusy
+from ogf.errors import WarehouseBusy, WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +20,17 @@ def run_lock(path: Path, *, what: str) -> Iterator[None]:
 
     Raises:
         WarehouseBusy: another run holds it; the message names its process.
+        WarehouseError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise WarehouseError(
+            f"nothing can be written beside the warehouse ({error.strerror})",
+            where=str(path.parent),
+            hint="give this user write permission to the folder, or change --db",
+        ) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

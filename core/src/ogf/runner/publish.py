@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     import duckdb
     from sqlmodel import Session
 
-    from ogf.hookspecs import Stream
+    from ogf.hookspecs import Partition, Stream
     from ogf.runner.plan import Planned
     from ogf.runner.spool import SegmentFacts
 
@@ -37,9 +39,20 @@ class Extracted:
     def withheld(self) -> list[str]:
         return sorted({account for item in self.segments for account in item.footer.withheld})
 
-    @property
-    def content_hash(self) -> str:
-        return f"{sum(item.hash for item in self.segments):x}"
+    def notices(self, partition: Partition) -> list[str]:
+        """What the plugin said, while listing the partition and about its pages."""
+        given = (*partition.notices, *(notice for item in self.segments for notice in item.footer.notices))
+        return list(dict.fromkeys(f"{notice.code}: {notice.message}" for notice in given))
+
+    def content_hash(self, partition: Partition) -> str:
+        """Of everything a load would show: its rows in any order, what was said of them, who was withheld."""
+        rows = f"{sum(item.hash for item in self.segments):x}"
+        said = [sorted(self.notices(partition)), self.withheld]
+        return (
+            rows
+            if said == [[], []]
+            else f"{rows}-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]}"
+        )
 
     def unmapped(self) -> Counter[tuple[str, str]]:
         total: Counter[tuple[str, str]] = Counter()
@@ -59,6 +72,7 @@ class Published:
     rows: int
     rejected: int
     notices: list[str]
+    unmapped: dict[str, dict[str, int]]
 
 
 def publish(
@@ -73,8 +87,8 @@ def publish(
     """Make a load current and the one before it superseded.
 
     Raises:
-        SourceError: `fatal` if the warehouse does not hold what was appended; `bad_request` if too many rows were
-            refused. Nothing has changed then.
+        SourceError: `fatal`, to be restarted, if the warehouse does not hold what was appended; `bad_request` if
+            too many rows were refused. Nothing has changed then.
     """
     check_rejects(extracted.rows, extracted.rejected, extracted.reasons(), limit=max_reject_share)
     passing("publish.before")
@@ -85,35 +99,41 @@ def publish(
             raise SourceError(
                 f"the warehouse holds {have:,} rows of this load, its segments hold {rows:,}",
                 error_class=ErrorClass.FATAL,
-                hint="run again with --full; if it stays, the warehouse may be damaged",
+                restart=True,
+                hint="run again; if it stays, the warehouse may be damaged",
             )
-        notices = [f"{notice.code}: {notice.message}" for notice in planned.partition.notices]
-        notices += _segment_notices(extracted)
+        notices = extracted.notices(planned.partition) + _unmapped_regions(extracted)
+        reasons = extracted.reasons()
         if stream.unique_ids:
             collapsed, differing = facts.collapse_duplicates(connection, load.load_id)
             rows -= collapsed + differing
             rejected += differing
             if collapsed:
                 notices.append(f"duplicates: {collapsed:,} rows were there twice and are kept once")
-            check_rejects(
-                rows, rejected, Counter({"different rows share an id": differing}), limit=max_reject_share
-            )
+            if differing:
+                reasons[facts.DIFFERING] += differing
+            check_rejects(rows, rejected, reasons, limit=max_reject_share)
         old = planned.state.load_id if planned.state else None
-        if extracted.withheld and old is not None:
-            rows += facts.carry_over(connection, old=old, new=load.load_id, accounts=extracted.withheld)
+        if extracted.withheld:
+            kept = 0
+            if old is not None:
+                kept = facts.carry_over(connection, old=old, new=load.load_id, accounts=extracted.withheld)
+                rows += kept
+            accounts = ", ".join(extracted.withheld)
+            notices.append(f"withheld: {accounts} may not be read; {kept:,} rows of the last load are kept")
         if rejected:
-            notices.append(f"rejected: {rejected:,} rows are in quarantine ({_top(extracted.reasons())})")
+            notices.append(f"rejected: {rejected:,} rows are in quarantine ({_top(reasons)})")
         _flip(session, load, planned, rows=rows, rejected=rejected, notices=notices, extracted=extracted)
         passing("publish.inside")
     passing("publish.after")
-    return Published(rows, rejected, notices)
+    return Published(rows, rejected, notices, _by_kind(extracted.unmapped()))
 
 
 def check_rejects(rows: int, rejected: int, reasons: Counter[str], *, limit: float) -> None:
     """Refuse a partition of which too large a share was refused: it is more likely misread than bad."""
     if rejected > limit * (rows + rejected):
         raise SourceError(
-            f"{rejected:,} of {rows + rejected:,} rows were refused, more than {limit:.0%} ({_top(reasons)})",
+            f"{rejected:,} of {rows + rejected:,} rows were refused, more than {limit * 100:g} % ({_top(reasons)})",
             error_class=ErrorClass.BAD_REQUEST,
             hint="look at the file; if the rows really are bad, raise runner.max_reject_share",
         )
@@ -124,20 +144,19 @@ def _top(reasons: Counter[str]) -> str:
     return shown + ("; …" if len(reasons) > 3 else "")
 
 
-def _segment_notices(extracted: Extracted) -> list[str]:
-    found = {
-        f"{notice.code}: {notice.message}": None
-        for item in extracted.segments
-        for notice in item.footer.notices
-    }
-    notices = list(found)
+def _unmapped_regions(extracted: Extracted) -> list[str]:
     regions = [
         (name, rows) for (kind, name), rows in sorted(extracted.unmapped().items()) if kind == "region"
     ]
-    if regions:
-        shown = ", ".join(f"{name} ({rows:,} rows)" for name, rows in regions[:5])
-        notices.append(f"unmapped region: {shown}{', …' if len(regions) > 5 else ''}")
-    return notices
+    shown = ", ".join(f"{name} ({rows:,} rows)" for name, rows in regions[:5])
+    return [f"unmapped region: {shown}{', …' if len(regions) > 5 else ''}"] if regions else []
+
+
+def _by_kind(unmapped: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for (kind, value), rows in sorted(unmapped.items()):
+        found.setdefault(kind, {})[value] = rows
+    return found
 
 
 def _flip(
@@ -160,7 +179,7 @@ def _flip(
     }
     for current in ledger.rows(session, ledger.Load, status="current", **identity):
         ledger.put(session, ledger.revised(current, status="superseded", superseded_at=at))
-    content_hash = extracted.content_hash if partition.version is None else None
+    content_hash = extracted.content_hash(partition) if partition.version is None else None
     ledger.put(
         session,
         ledger.revised(

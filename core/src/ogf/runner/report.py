@@ -17,6 +17,7 @@ class PartitionOutcome:
         reason: why it was looked at: new, version changed, content changed, forced, same version, same content.
         notices: what makes the run partial though the partition was loaded.
         standing: notices of an earlier load that is still current.
+        unmapped: region, service or unit → values that are in no table → rows.
     """
 
     stream: str
@@ -28,6 +29,7 @@ class PartitionOutcome:
     pages: int = 0
     notices: list[str] = field(default_factory=list)
     standing: list[str] = field(default_factory=list)
+    unmapped: dict[str, dict[str, int]] = field(default_factory=dict)
     error_class: ErrorClass | None = None
     message: str = ""
     hint: str = ""
@@ -46,7 +48,6 @@ class RunResult:
     message: str = ""
     hint: str = ""
     seconds: float = 0.0
-    requests: int = 0
 
     @property
     def rows(self) -> int:

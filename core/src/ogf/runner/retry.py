@@ -37,6 +37,7 @@ class Retry:
         max_attempts: calls in total; one whose error carries `retry_after` does not count.
         budget_seconds: how long all calls of this object together may wait between attempts: make one object
             for each partition.
+        mask: takes secrets out of the texts of errors, which a server may have put there.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Retry:
         log: Any,
         budget_seconds: float,
         rng: random.Random | None = None,
+        mask: Callable[[str], str] = str,
     ) -> None:
         if max_attempts < 1:
             raise ConfigError(f"`max_retries` is {max_attempts}", hint="set `max_retries` to 1 or more")
@@ -60,6 +62,7 @@ class Retry:
         self.classify = classify
         self.log = log
         self.rng = rng or random.SystemRandom()
+        self.mask = mask
         self._budget = budget_seconds
         self._lock = threading.Lock()
 
@@ -137,7 +140,7 @@ class _Attempts:
         verdict = self.retry.classify(error)
         self.counted += verdict.retry_after is None
         failure = SourceError(
-            f"{_text(error)} ({self._effort(verdict.error_class)})",
+            f"{self.retry.mask(_text(error))} ({self._effort(verdict.error_class)})",
             error_class=verdict.error_class,
             where=getattr(error, "where", ""),
             hint=verdict.hint or getattr(error, "hint", ""),

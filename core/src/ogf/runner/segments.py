@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from ogf.errors import ErrorClass, SourceError
-from ogf.files.table import literal
+from ogf.files.table import literal, parquet
 from ogf.runner.failpoints import passing
 from ogf.schema import REJECT_COLUMNS, plugin_columns
 
@@ -22,9 +22,9 @@ _DISK_FULL = 8 << 20
 
 # Refused whatever the plugin says: such rows would spoil every sum.
 _CORE_RULES = (
-    ("quantity", "NOT isfinite(quantity)", "the quantity is not a finite number"),
-    ("emissions_kgco2e", "NOT isfinite(emissions_kgco2e)", "the emissions are not a finite number"),
-    ("period_end", "period_end < period_start", "the period ends before it starts"),
+    ({"quantity"}, "NOT isfinite(quantity)", "the quantity is not a finite number"),
+    ({"emissions_kgco2e"}, "NOT isfinite(emissions_kgco2e)", "the emissions are not a finite number"),
+    ({"period_start", "period_end"}, "period_end < period_start", "the period ends before it starts"),
 )
 
 
@@ -69,13 +69,14 @@ def _select(have: dict[str, str], where: str) -> str:
             hint="this is a bug of the plugin; the columns are listed in ogf/activities.csv",
         )
     own = [name for name in allowed if name in have]
-    values = ", ".join(
+    values = [
         name if have[name] == allowed[name] else f"CAST({name} AS {allowed[name]}) AS {name}" for name in own
-    )
+    ]
+    extras = [f"CAST({name} AS {REJECT_COLUMNS[name]}) AS {name}" for name in REJECT_COLUMNS if name in have]
     rules = " ".join(
         f"WHEN {condition} THEN {literal(reason)}"
-        for column, condition, reason in _CORE_RULES
-        if column in have
+        for needed, condition, reason in _CORE_RULES
+        if needed <= have.keys()
     )
     reject = "_reject" if "_reject" in have else "CAST(NULL AS VARCHAR)"
     if rules:
@@ -83,9 +84,9 @@ def _select(have: dict[str, str], where: str) -> str:
     raw = "_raw, " if "_raw" in have else ""
     packed = ", ".join(f"{name} := {name}" for name in own)
     return (
-        f"SELECT {values}, refused AS _reject, CASE WHEN refused IS NOT NULL THEN "
+        f"SELECT {', '.join(own)}, refused AS _reject, CASE WHEN refused IS NOT NULL THEN "
         f"coalesce({raw}CAST(to_json(struct_pack({packed})) AS VARCHAR)) END AS _raw "
-        f"FROM (SELECT *, {reject} AS refused FROM relation)"
+        f"FROM (SELECT *, {reject} AS refused FROM (SELECT {', '.join([*values, *extras])} FROM relation))"
     )
 
 
@@ -99,7 +100,7 @@ def _refused_lines(ctx: TaskContext, path: Path, options: str) -> Path:
     if lines:
         both = path.with_suffix(".both")
         connection.execute(
-            f"COPY (FROM read_parquet({literal(str(path))}) UNION ALL BY NAME "
+            f"COPY (FROM {parquet(path)} UNION ALL BY NAME "
             f"SELECT {literal(text[0].uri)} AS source, any_value(csv_line) AS _raw, "
             "'line ' || (line + 1) || ': ' || lower(any_value(error_type::VARCHAR)) AS _reject "
             f"FROM reject_errors GROUP BY line) TO {literal(str(both))} {options}"

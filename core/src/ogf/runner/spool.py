@@ -14,11 +14,12 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ogf.files.table import literal
+from ogf.files.table import literal, parquet
 from ogf.hookspecs import Notice, Request
 from ogf.schema import activity_columns, plugin_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     import duckdb
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ogf.hookspecs import Partition
 
 _FOOTER_KEY = "ogf"
+_SCRATCH = "scratch"
 
 
 def digest(partition: Partition, *, plugin_version: str) -> str:
@@ -49,6 +51,11 @@ class Spool:
     def cache_file(self) -> Path:
         return self.home / "cache.json"
 
+    @property
+    def scratch(self) -> Path:
+        """For page bodies and spills; holds nothing that is worth keeping."""
+        return self.home / _SCRATCH
+
     def load_folder(self, stream: str, digest: str, load_id: int) -> Path:
         return self.home / stream / digest / str(load_id)
 
@@ -58,9 +65,21 @@ class Spool:
         with contextlib.suppress(OSError):
             folder.parent.rmdir()
 
+    def sweep(self, wanted: Iterable[Path]) -> None:
+        """Remove the segments that a killed run left behind: of every load but these."""
+        kept = set(wanted)
+        for stream in self.home.iterdir():
+            if stream.name != _SCRATCH:
+                for folder in stream.glob("*/*"):
+                    if folder not in kept:
+                        self.drop(folder)
 
-def segment_path(folder: Path, chain: int, page: int) -> Path:
-    return folder / f"{chain:05d}" / f"{page:06d}.parquet"
+
+def segment_path(folder: Path, chain: int, first: Request, page: int) -> Path:
+    """Where a chain's page lies. The chain is known by its first request: another listing may order them anew."""
+    asked = json.dumps([first.key, dict(first.params)], sort_keys=True)
+    identity = hashlib.sha256(asked.encode()).hexdigest()[:8]
+    return folder / f"{chain:05d}-{identity}" / f"{page:06d}.parquet"
 
 
 @dataclass(frozen=True)
@@ -107,7 +126,7 @@ class SegmentFacts:
 
 def read_segment(connection: duckdb.DuckDBPyConnection, path: Path, *, hashed: bool) -> SegmentFacts:
     """Read a segment's footer and count what its load will want to know."""
-    source = f"read_parquet({literal(str(path))})"
+    source = parquet(path)
     columns = tuple(row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall())
     total, rejected = _one(connection, f"SELECT count(*), count(_reject) FROM {source}")
     return SegmentFacts(
@@ -148,17 +167,19 @@ def _unmapped(
     connection: duckdb.DuckDBPyConnection, source: str, columns: tuple[str, ...]
 ) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
-    questions = (
-        ("region", "region", "location", "location IS NULL AND region IS NOT NULL"),
-        ("service", "service", "category", "category IS NULL AND service IS NOT NULL"),
-        ("unit", "unit", "unit", "unit IS NOT NULL AND unit NOT IN (SELECT canonical FROM ogf_units)"),
-    )
-    for kind, value, needed, condition in questions:
-        if value in columns and needed in columns:
-            for name, rows in connection.execute(
-                f"SELECT {value}, count(*) FROM {source} WHERE {condition} AND _reject IS NULL GROUP BY ALL"
+    location, category = (name if name in columns else "NULL" for name in ("location", "category"))
+    questions = {
+        "region": f"{location} IS NULL",
+        "service": f"{category} IS NULL",
+        "unit": "unit NOT IN (SELECT canonical FROM ogf_units)",
+    }
+    for name, condition in questions.items():
+        if name in columns:
+            for value, rows in connection.execute(
+                f"SELECT {name}, count(*) FROM {source} "
+                f"WHERE {name} IS NOT NULL AND {condition} AND _reject IS NULL GROUP BY ALL"
             ).fetchall():
-                found[kind, name] = rows
+                found[name, value] = rows
     return found
 
 

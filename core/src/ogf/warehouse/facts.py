@@ -7,38 +7,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ogf.files.table import literal
+from ogf.files.table import literal, parquet
 from ogf.schema import DEFAULT_CATEGORY, DEFAULT_LOCATION, plugin_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     import duckdb
 
+DIFFERING = "several different rows have this activity_id"
 _DEFAULTS = {"category": DEFAULT_CATEGORY, "location": DEFAULT_LOCATION}
 
 
 def append(
-    connection: duckdb.DuckDBPyConnection, *, load_id: int, path: Path, columns: Iterable[str], rejected: int
+    connection: duckdb.DuckDBPyConnection, *, load_id: int, paths: Sequence[Path], columns: Collection[str]
 ) -> None:
-    """Append one segment's rows to a load, its refused rows to the load's quarantine."""
-    source = f"read_parquet({literal(str(path))})"
-    values = ", ".join(
-        f"coalesce({name}, {literal(_DEFAULTS[name])}) AS {name}" if name in _DEFAULTS else name
-        for name in columns
-        if name in plugin_columns()
-    )
-    kept = "WHERE _reject IS NULL" if rejected else ""
+    """Append segments' rows to a load, their refused rows to the load's quarantine.
+
+    One statement for all of them: each INSERT of a transaction holds on to memory until the end.
+
+    Args:
+        columns: every column that any of the segments has.
+    """
+    source = parquet(*paths)
+    values = [name for name in columns if name in plugin_columns() and name not in _DEFAULTS]
+    values += [
+        f"coalesce({name if name in columns else 'NULL'}, {literal(default)}) AS {name}"
+        for name, default in _DEFAULTS.items()
+    ]
     connection.execute(
-        f"INSERT INTO activity_log BY NAME SELECT {load_id} AS load_id, {values} FROM {source} {kept}"
+        f"INSERT INTO activity_log BY NAME SELECT {load_id} AS load_id, {', '.join(values)} FROM {source} "
+        "WHERE _reject IS NULL"
     )
-    if rejected:
-        where = "source" if "source" in columns else "NULL"
-        connection.execute(
-            f"INSERT INTO quarantine_log SELECT {load_id}, _reject, {where}, _raw FROM {source} "
-            "WHERE _reject IS NOT NULL"
-        )
+    where = "source" if "source" in columns else "NULL"
+    connection.execute(
+        f"INSERT INTO quarantine_log SELECT {load_id}, _reject, {where}, _raw FROM {source} "
+        "WHERE _reject IS NOT NULL"
+    )
 
 
 def count(connection: duckdb.DuckDBPyConnection, load_id: int) -> int:
@@ -48,14 +54,10 @@ def count(connection: duckdb.DuckDBPyConnection, load_id: int) -> int:
 
 def carry_over(connection: duckdb.DuckDBPyConnection, *, old: int, new: int, accounts: Sequence[str]) -> int:
     """Copy the rows of accounts that the source withheld this time from the old load; returns how many."""
-    connection.execute(
+    row = connection.execute(
         "INSERT INTO activity_log SELECT * REPLACE (?::BIGINT AS load_id) FROM activity_log "
         "WHERE load_id = ? AND list_contains(?, account_id)",
         [new, old, list(accounts)],
-    )
-    row = connection.execute(
-        "SELECT count(*) FROM activity_log WHERE load_id = ? AND list_contains(?, account_id)",
-        [new, list(accounts)],
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -75,7 +77,7 @@ def collapse_duplicates(connection: duckdb.DuckDBPyConnection, load_id: int) -> 
         [load_id],
     )
     connection.execute(
-        "INSERT INTO quarantine_log SELECT load_id, 'several different rows have this activity_id', source, "
+        f"INSERT INTO quarantine_log SELECT load_id, {literal(DIFFERING)}, source, "
         "to_json(a) FROM activity_log AS a WHERE rowid IN (SELECT twin FROM twins WHERE differ)"
     )
     connection.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from ogf.errors import WarehouseBusy, WarehouseError
-from ogf.warehouse.migrate import upgrade
+from ogf.warehouse.migrate import require_current, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+_turns: dict[Path, threading.Lock] = {}
 _RETRY_SECONDS = 0.05
 # struct flock of Linux x86-64 and arm64: l_type, l_whence, l_start, l_len, l_pid
 _FLOCK = "hhqqi4x"
@@ -55,9 +57,15 @@ class WarehouseFile:
             WarehouseBusy: another process held the file for longer than `wait`.
             WarehouseError: it is damaged, read-only, or its folder is missing.
         """
-        with self._open(read_only=False) as connection:
-            upgrade(connection, where=str(self.path))
-            yield connection
+        with self._turn(), self._open(read_only=False) as connection:
+            try:
+                upgrade(connection, where=str(self.path))
+                yield connection
+            except Exception as error:
+                cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps what DuckDB raised
+                if isinstance(cause, duckdb.Error):
+                    raise self._failed(cause) from error
+                raise
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -69,7 +77,19 @@ class WarehouseFile:
                 hint="run `ogf run`, or point --db (or OGF_DB) at an existing file",
             )
         with self._open(read_only=True) as connection:
+            require_current(connection, where=str(self.path))
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Between threads of one process DuckDB's lock does not hold, so one writes at a time."""
+        lock = _turns.setdefault(self.path.resolve(), threading.Lock())
+        if not lock.acquire(timeout=self._wait):
+            raise self._busy(os.getpid())
+        try:
+            yield
+        finally:
+            lock.release()
 
     @contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -92,32 +112,54 @@ class WarehouseFile:
                     config={
                         "threads": self._threads,
                         "memory_limit": f"{self._memory_mb}MB",
-                        "temp_directory": f"{self.path}.spill",
+                        "temp_directory": f"{self.path}.spill-{os.getpid()}",
                         "autoinstall_known_extensions": False,
                         "autoload_known_extensions": False,
                     },
                 )
+            except duckdb.ConnectionException as error:  # this process itself has it open in the other mode
+                if time.monotonic() >= deadline:
+                    raise self._busy(os.getpid()) from error
             except duckdb.Error as error:
-                holder = lock_holder(self.path)
-                if holder is None and not isinstance(error, duckdb.IOException):
-                    raise self._unusable(error) from error
+                holder = lock_holder(self.path) if isinstance(error, duckdb.IOException) else None
                 if holder is None and not _just_released(self.path, error):
                     raise self._unusable(error) from error
                 if time.monotonic() >= deadline:
-                    raise WarehouseBusy(
-                        f"another process (pid {holder}) has held the warehouse for {self._wait:g} s",
-                        where=str(self.path),
-                        hint="wait for it to end or stop it, or allow more time with --wait; nothing was lost",
-                    ) from error
+                    raise self._busy(holder) from error
             self._interrupted()
             time.sleep(_RETRY_SECONDS)
+
+    def require_folder(self) -> None:
+        """Raise if the folder of the file is missing: nobody but the user creates it."""
+        if not self.path.parent.is_dir():
+            raise self._no_folder()
+
+    def _no_folder(self) -> WarehouseError:
+        return WarehouseError(
+            f"the folder {self.path.parent} does not exist",
+            where=str(self.path),
+            hint="create it, or change --db",
+        )
+
+    def _busy(self, holder: int | None) -> WarehouseBusy:
+        who = "this process itself" if holder == os.getpid() else f"another process (pid {holder})"
+        return WarehouseBusy(
+            f"{who} has held the warehouse for {self._wait:g} s",
+            where=str(self.path),
+            hint="wait for it to end or stop it, or allow more time with --wait; nothing was lost",
+        )
+
+    def _failed(self, error: duckdb.Error) -> WarehouseError:
+        return WarehouseError(
+            f"DuckDB could not write ({str(error).splitlines()[0]})",
+            where=str(self.path),
+            hint="look for free space on the disk, then run again; nothing half-written is visible",
+        )
 
     def _unusable(self, error: duckdb.Error) -> WarehouseError:
         folder = self.path.parent
         if not folder.is_dir():
-            return WarehouseError(
-                f"the folder {folder} does not exist", where=str(self.path), hint="create it, or change --db"
-            )
+            return self._no_folder()
         if not os.access(self.path if self.path.exists() else folder, os.W_OK):
             return WarehouseError(
                 "the warehouse may not be written",
@@ -150,4 +192,4 @@ def lock_holder(path: Path) -> int | None:
 
 def _just_released(path: Path, error: duckdb.Error) -> bool:
     """The holder may have let go between DuckDB's attempt and our question: then it is worth asking again."""
-    return path.exists() and os.access(path, os.W_OK) and "lock" in str(error)
+    return path.exists() and os.access(path, os.W_OK) and "Could not set lock" in str(error)

@@ -152,6 +152,12 @@ def put(session: Session, row: SQLModel) -> None:
     session.execute(sa.insert(table).values(**values))
 
 
+def add(session: Session, new: Sequence[SQLModel]) -> None:
+    """Write rows of one model that are known to be new, in one statement."""
+    table = sa.inspect(type(new[0])).local_table
+    session.execute(sa.insert(table).values([row.model_dump() for row in new]))
+
+
 def rows(session: Session, model: type[_Model], **equal: Any) -> Sequence[_Model]:
     """Every row whose columns have these values."""
     conditions = [getattr(model, name) == value for name, value in equal.items()]
@@ -161,3 +167,11 @@ def rows(session: Session, model: type[_Model], **equal: Any) -> Sequence[_Model
 def revised(row: _Model, **changes: Any) -> _Model:
     """A copy of a row with some columns changed, tied to no session."""
     return type(row)(**{**row.model_dump(), **changes})
+
+
+def states(session: Session, **equal: Any) -> dict[str, dict[str, PartitionState]]:
+    """Partition states by stream and key."""
+    found: dict[str, dict[str, PartitionState]] = {}
+    for state in rows(session, PartitionState, **equal):
+        found.setdefault(state.stream, {})[state.partition_key] = revised(state)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from ogf.errors import WarehouseNewer
+from ogf.errors import WarehouseError, WarehouseNewer
 from ogf.files.table import literal
 from ogf.schema import activity_columns
 
@@ -46,12 +46,7 @@ def upgrade(
     """
     steps = shipped() if migrations is None else migrations
     have, newest = schema_version(connection), max(steps)
-    if have > newest:
-        raise WarehouseNewer(
-            f"this warehouse has schema {have}, newer than the {newest} that this ogf knows",
-            where=where,
-            hint="upgrade ogf (pip install --upgrade ogf), or point --db at another file",
-        )
+    _refuse_newer(have, newest, where)
     if have == newest:
         return
     connection.begin()
@@ -68,6 +63,30 @@ def upgrade(
         connection.rollback()
         raise
     connection.commit()
+
+
+def require_current(connection: duckdb.DuckDBPyConnection, *, where: str) -> None:
+    """Refuse to read a file whose schema is not this ogf's: reading cannot upgrade it.
+
+    Raises:
+        WarehouseNewer: a newer ogf wrote it.
+        WarehouseError: an older one did, or none.
+    """
+    have, newest = schema_version(connection), max(shipped())
+    _refuse_newer(have, newest, where)
+    if have < newest:
+        age = f"has schema {have}, older than this ogf's {newest}" if have else "was not written by ogf"
+        hint = "`ogf migrate` or the next `ogf run` upgrades it" if have else "point --db at another file"
+        raise WarehouseError(f"this DuckDB file {age}", where=where, hint=hint)
+
+
+def _refuse_newer(have: int, newest: int, where: str) -> None:
+    if have > newest:
+        raise WarehouseNewer(
+            f"this warehouse has schema {have}, newer than the {newest} that this ogf knows",
+            where=where,
+            hint="upgrade ogf (pip install --upgrade ogf), or point --db at another file",
+        )
 
 
 def _comment(connection: duckdb.DuckDBPyConnection) -> None:

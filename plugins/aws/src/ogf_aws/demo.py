@@ -28,37 +28,37 @@ _FILES_PER_MONTH = 2
 _KINDS = """
 CREATE TABLE kinds AS FROM (VALUES
     ('AmazonEC2', 'Amazon Elastic Compute Cloud', 'BoxUsage:m6i.large', 'RunInstances', 'Compute Instance',
-        'm6i.large', 'Hrs', 'i-', 3, 24.0, 0.0960),
+        'm6i.large', 'Hrs', 'i-', 6, 24.0, 0.0960),
     ('AmazonEC2', 'Amazon Elastic Compute Cloud', 'BoxUsage:c7g.xlarge', 'RunInstances', 'Compute Instance',
-        'c7g.xlarge', 'Hrs', 'i-', 2, 20.0, 0.1450),
+        'c7g.xlarge', 'Hrs', 'i-', 3, 20.0, 0.1450),
     ('AmazonEC2', 'Amazon Elastic Compute Cloud', 'SpotUsage:r6g.2xlarge', 'RunInstances:SV001', 'Compute Instance',
-        'r6g.2xlarge', 'Hrs', 'i-', 1, 9.0, 0.1512),
+        'r6g.2xlarge', 'Hrs', 'i-', 2, 9.0, 0.1512),
     ('AmazonEC2', 'Amazon Elastic Compute Cloud', 'EBS:VolumeUsage.gp3', 'CreateVolume-Gp3', 'Storage',
-        NULL, 'GB-Mo', 'vol-', 4, 6.6666666667, 0.0800),
+        NULL, 'GB-Mo', 'vol-', 9, 6.6666666667, 0.0800),
     ('AmazonEC2', 'Amazon Elastic Compute Cloud', 'EBS:SnapshotUsage', 'CreateSnapshot', 'Storage Snapshot',
-        NULL, 'GB-Mo', 'snapshot/snap-', 1, 12.0, 0.0500),
+        NULL, 'GB-Mo', 'snapshot/snap-', 3, 12.0, 0.0500),
     ('AmazonEC2', 'Amazon Elastic Compute Cloud', 'NatGateway-Hours', 'NatGateway', 'NAT Gateway',
         NULL, 'Hrs', 'natgateway/nat-', 1, 24.0, 0.0450),
     ('AmazonEC2', 'Amazon Elastic Compute Cloud', 'DataTransfer-Out-Bytes', 'RunInstances', 'Data Transfer',
-        NULL, 'GB', 'i-', 2, 18.0, 0.0900),
+        NULL, 'GB', 'i-', 6, 18.0, 0.0900),
     ('AWSELB', 'Elastic Load Balancing', 'LoadBalancerUsage', 'LoadBalancing:Application', 'Load Balancer-Application',
         NULL, 'Hrs', 'loadbalancer/app/lb-', 1, 24.0, 0.0225),
     ('AmazonS3', 'Amazon Simple Storage Service', 'TimedStorage-ByteHrs', 'StandardStorage', 'Storage',
-        NULL, 'GB-Mo', 'sample-bucket-', 3, 41.5, 0.0230),
+        NULL, 'GB-Mo', 'sample-bucket-', 5, 41.5, 0.0230),
     ('AmazonS3', 'Amazon Simple Storage Service', 'Requests-Tier1', 'PutObject', 'API Request',
-        NULL, 'Requests', 'sample-bucket-', 2, 21000.0, 0.0000050),
+        NULL, 'Requests', 'sample-bucket-', 5, 21000.0, 0.0000050),
     ('AmazonRDS', 'Amazon Relational Database Service', 'InstanceUsage:db.r6g.large', 'CreateDBInstance:0014',
         'Database Instance', 'db.r6g.large', 'Hrs', 'db:sample-', 1, 24.0, 0.2250),
     ('AmazonRDS', 'Amazon Relational Database Service', 'RDS:GP3-Storage', 'CreateDBInstance:0014', 'Database Storage',
         NULL, 'GB-Mo', 'db:sample-', 1, 16.6666666667, 0.1150),
     ('AWSLambda', 'AWS Lambda', 'Lambda-GB-Second', 'Invoke', 'Serverless',
-        NULL, 'Lambda-GB-Second', 'function:sample-', 3, 86000.0, 0.0000166667),
+        NULL, 'Lambda-GB-Second', 'function:sample-', 6, 86000.0, 0.0000166667),
     ('AmazonEKS', 'Amazon Elastic Container Service for Kubernetes', 'AmazonEKS-Hours:perCluster', 'CreateOperation',
         'Compute', NULL, 'Hrs', 'cluster/sample-', 1, 24.0, 0.1000),
     ('AmazonDynamoDB', 'Amazon DynamoDB', 'TimedStorage-ByteHrs', 'StandardStorage', 'Database Storage',
-        NULL, 'GB-Mo', 'table/sample-', 1, 3.2, 0.2500),
+        NULL, 'GB-Mo', 'table/sample-', 2, 3.2, 0.2500),
     ('AmazonCloudWatch', 'AmazonCloudWatch', 'TimedStorage-ByteHrs', 'HourlyStorageMetering', 'Storage Snapshot',
-        NULL, 'GB-Mo', 'log-group:sample-', 2, 2.4, 0.0300)
+        NULL, 'GB-Mo', 'log-group:sample-', 6, 2.4, 0.0300)
 ) AS kinds(code, product, usage, operation, family, instance_type, unit, resource, many, amount, price);
 """
 
@@ -115,9 +115,9 @@ WITH charged AS (
     FROM charged
     UNION ALL BY NAME
     SELECT month, day AS starts, day + INTERVAL 1 DAY AS ends, account, 'SavingsPlanNegation' AS kind, code, product,
-        usage AS usage_type, operation, region, used, -rate AS rate, -cost AS cost,
+        usage AS usage_type, operation, region, sum(used) AS used, -rate AS rate, -sum(cost) AS cost,
         'SavingsPlanNegation used by AccountId : ' || account AS description
-    FROM charged WHERE kind = 'SavingsPlanCoveredUsage'
+    FROM charged WHERE kind = 'SavingsPlanCoveredUsage' GROUP BY ALL
     UNION ALL BY NAME
     SELECT month, day AS starts, day + INTERVAL 1 DAY AS ends, ':payer' AS account, 'SavingsPlanRecurringFee' AS kind,
         'ComputeSavingsPlans' AS code, 'Savings Plans for AWS Compute usage' AS product,
@@ -129,7 +129,7 @@ WITH charged AS (
         usage_type, region, 1 AS used, cost AS rate, cost, description
     FROM (SELECT DISTINCT month, day FROM usage), (VALUES
         ('RIFee', 'AmazonRDS', 'Amazon Relational Database Service', 'EUC1-InstanceUsage:db.r6g.large', 'eu-central-1',
-            238.08, 'EUR 0.160 hourly fee per RDS instance, db.r6g.large'),
+            238.08, 'USD 238.08 monthly fee per RDS instance, db.r6g.large'),
         ('Fee', 'AWSSupportBusiness', 'AWS Support (Business)', 'Dollar', NULL, 100.00, 'AWS Support (Business)'),
         ('Credit', 'AmazonEC2', 'Amazon Elastic Compute Cloud', 'BoxUsage:m6i.large', 'us-east-1', -150.00,
             'Sample credit for new customers')

@@ -36,6 +36,8 @@ def provider() -> Provider:
                 "cur",
                 description="Cost and Usage Reports (legacy CUR and CUR 2.0 data exports)",
                 billing=True,
+                title="S3 CUR",
+                page_event="s3 file processed",
             ),
         ),
         lookups={f"aws_{name}": Path(str(files("ogf_aws").joinpath(f"data/{name}.csv"))) for name in _TABLES},

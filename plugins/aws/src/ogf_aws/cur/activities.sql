@@ -1,11 +1,11 @@
--- CUR rows (source: the columns of columns.csv, typed, plus resource_tags_map) as activities.
+-- CUR rows (source: the columns of columns.csv, typed) as activities.
 -- mapping.py fills in two markers: the projection of the file, and its URI as a literal.
 WITH typed AS (
     :source
 ), placed AS (
     SELECT typed.*,
         -- Which edge a CloudFront prefix names is an area, not a region: EU- there is not Ireland.
-        CASE WHEN region_reported IS NULL AND product_location IS NULL AND line_item_availability_zone IS NULL
+        CASE WHEN region_reported IS NULL AND line_item_availability_zone IS NULL
                   AND line_item_product_code <> 'AmazonCloudFront'
              THEN split_part(line_item_usage_type, '-', 1) END AS usage_prefix,
         contains(line_item_usage_type, 'DataTransfer-')
@@ -21,16 +21,17 @@ WITH typed AS (
             region_reported,
             named.code,
             CASE WHEN line_item_availability_zone <> ''
-                 THEN regexp_extract(line_item_availability_zone, '^[a-z]{2}(-[a-z]+)+-\d+') END,
+                 THEN nullif(regexp_extract(line_item_availability_zone, '^[a-z]{2}(-[a-z]+)+-\d+'), '') END,
             prefixes.code,
+            product_location,  -- a name in no table is still better than none: it is counted as unmapped
             CASE WHEN usage_prefix IS NOT NULL AND types.charge_category = 'Usage' THEN 'us-east-1' END
         ) AS region
     FROM placed
     LEFT JOIN aws_line_item_types AS types ON types.line_item_type = line_item_line_item_type
     LEFT JOIN ogf_units AS units ON units.spelling = pricing_unit
-    LEFT JOIN aws_services AS services ON services.name = lower(line_item_product_code)
-    LEFT JOIN aws_regions AS regions ON regions.code = lower(region_reported)
-    LEFT JOIN aws_region_names AS named ON named.name = lower(product_location)
+    LEFT JOIN aws_services AS services ON services.name = lower(trim(line_item_product_code))
+    LEFT JOIN aws_regions AS regions ON regions.code = lower(trim(region_reported))
+    LEFT JOIN aws_region_names AS named ON named.name = lower(trim(product_location))
     LEFT JOIN aws_region_prefixes AS prefixes ON prefixes.prefix = usage_prefix
 ), judged AS (
     SELECT *,
@@ -39,10 +40,9 @@ WITH typed AS (
             WHEN line_item_product_code IS NULL THEN 'the product code is missing'
             WHEN line_item_usage_start_date IS NULL THEN 'the usage start is missing or not a date'
             WHEN line_item_usage_end_date IS NULL THEN 'the usage end is missing or not a date'
-            WHEN line_item_usage_end_date < line_item_usage_start_date THEN 'the usage ends before it starts'
             WHEN line_item_unblended_cost IS NULL AND raw_cost IS NOT NULL THEN 'the unblended cost is not a number'
             WHEN line_item_usage_amount IS NULL AND raw_amount IS NOT NULL THEN 'the usage amount is not a number'
-            WHEN NOT isfinite(line_item_usage_amount) THEN 'the usage amount is not finite'
+            WHEN map_unreadable THEN 'the tags or the product are not a JSON object'
         END AS _reject
     FROM joined
 )
@@ -91,5 +91,5 @@ SELECT
     tags_map AS tags,
     :uri AS source,
     _reject,
-    CASE WHEN _reject IS NOT NULL THEN to_json(raw_row) END AS _raw
+    CASE WHEN _reject IS NOT NULL THEN CAST(to_json(raw_row) AS VARCHAR) END AS _raw
 FROM judged

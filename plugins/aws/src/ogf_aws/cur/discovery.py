@@ -18,7 +18,7 @@ from ogf.files.store import Listing, Object
 from ogf.hookspecs import Partition, Problem, Request
 from ogf.window import Window
 from ogf_aws.cur.loose import loose_partitions
-from ogf_aws.cur.manifests import DATA_NAME, MANIFEST_NAME, Manifest, parse, period_of
+from ogf_aws.cur.manifests import DATA_NAME, MANIFEST_NAME, Manifest, is_foreign, parse, period_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,7 +32,7 @@ _STATUS_FOLDER = "cost_and_usage_data_status/"
 
 
 class _Found(NamedTuple):
-    """A manifest object, read or not readable."""
+    """A manifest object: read, not readable, or (neither) of another kind of export."""
 
     item: Object
     manifest: Manifest | None
@@ -47,13 +47,12 @@ def partitions(ctx: Context, store: ObjectStore, window: Window) -> list[Partiti
     """
     tree = _Tree(ctx, store, window)
     manifests = list(tree.manifests())
-    if manifests or tree.left_out:
+    if manifests or (tree.left_out and not (tree.data_files and not store.remote)):
         return _deliveries(ctx, store, manifests, window)
     if tree.data_files and not store.remote:
-        ctx.log.warning(
-            "no manifest found: reading the data files themselves, one partition for each payer and billing period",
-            folder=store.root,
-            files=len(tree.data_files),
+        ctx.note(
+            f"there is no manifest in {store.root}: its {len(tree.data_files)} data files themselves were read, "
+            "one partition for each payer and billing period"
         )
         return loose_partitions(ctx, store, tree.data_files, window)
     raise SourceError(
@@ -142,20 +141,30 @@ def _deliveries(ctx: Context, store: ObjectStore, items: Iterable[Object], windo
     for _, rivals in itertools.groupby(
         sorted(good, key=lambda pair: _identity(pair[1])), key=lambda pair: _identity(pair[1])
     ):
-        newest, *others = sorted(rivals, key=lambda pair: (pair[1].parquet, pair[0].modified), reverse=True)
+        newest, *others = sorted(rivals, key=_rank, reverse=True)
         for item, _ in others:
             ctx.log.info("older or second manifest ignored", manifest=store.uri(item.key))
         made.append(_partition(ctx, store, *newest))
     return sorted([*broken, *made], key=lambda partition: partition.key)
 
 
-def _identity(manifest: Manifest) -> tuple[str, str, Month]:
-    return manifest.bucket, manifest.report, manifest.month
+def _identity(manifest: Manifest) -> tuple[str, str, str, Month]:
+    return manifest.bucket, manifest.account, manifest.report, manifest.month
+
+
+def _rank(pair: tuple[Object, Manifest]) -> tuple[bool, int, float]:
+    """Which of several manifests counts: the one above its copies is the newest, whatever a download's time says."""
+    item, manifest = pair
+    return manifest.parquet, -item.key.count("/"), item.modified
 
 
 def _read(ctx: Context, store: ObjectStore, item: Object) -> _Found:
     try:
-        return _Found(item, read_manifest(ctx, store, item.key), None)
+        text: bytes = ask(ctx, store, store.read, item.key)
+        if is_foreign(text):
+            ctx.log.info("manifest of another export ignored", manifest=store.uri(item.key))
+            return _Found(item, None, None)
+        return _Found(item, parse(text, item.key, uri=store.uri(item.key)), None)
     except SourceError as error:
         if error.error_class not in (ErrorClass.BAD_REQUEST, ErrorClass.NOT_FOUND):
             raise
@@ -171,7 +180,7 @@ def _partition(ctx: Context, store: ObjectStore, item: Object, manifest: Manifes
         assembly_id=manifest.version,
     )
     etags = hashlib.sha256(repr([(file.key.rsplit("/", 1)[-1], file.etag) for file in files]).encode())
-    parts = (manifest.bucket, manifest.report, str(manifest.month))
+    parts = (manifest.bucket, manifest.account, manifest.report, str(manifest.month))
     return Partition(
         stream="cur",
         key="/".join(part for part in parts if part),

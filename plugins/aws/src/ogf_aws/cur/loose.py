@@ -48,6 +48,13 @@ def _periods(ctx: Context, store: ObjectStore, item: Object) -> list[tuple[str, 
         table = ctx.rows(file)
         try:
             rows = ctx.duckdb.execute(billing_periods_sql(table)).fetchall()
+            if table.is_text and _refused_lines(ctx) and not rows:
+                raise SourceError(
+                    "no line is whole: all have too few or too many fields",
+                    error_class=ErrorClass.BAD_REQUEST,
+                    where=file.uri,
+                    hint="download or export it again",
+                )
         except duckdb.Error as error:
             raise SourceError(
                 f"DuckDB cannot read the file: {str(error).splitlines()[0]}",
@@ -60,6 +67,13 @@ def _periods(ctx: Context, store: ObjectStore, item: Object) -> list[tuple[str, 
         file.verify()
         ctx.cache[fact] = rows
     return [(payer, month) for payer, month in ctx.cache[fact]]
+
+
+def _refused_lines(ctx: Context) -> int:
+    """Take note of how many lines DuckDB's CSV reader refused, and forget them: reading the rows reports them."""
+    row = ctx.duckdb.execute("SELECT count(*) FROM reject_errors").fetchone()
+    ctx.duckdb.execute("DROP TABLE reject_errors; DROP TABLE reject_scans")
+    return int(row[0]) if row else 0
 
 
 def _partition(store: ObjectStore, payer: str, month: str, items: list[Object]) -> Partition:

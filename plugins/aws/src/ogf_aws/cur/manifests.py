@@ -29,7 +29,7 @@ class Manifest:
     Attributes:
         version: assembly id or execution id: new with every delivery.
         files: keys as the manifest writes them, below their bucket, without a leading slash.
-        bucket: where it was delivered to; empty if the manifest does not say.
+        account, bucket: whose it is and where it was delivered to; empty if the manifest does not say.
     """
 
     key: str
@@ -68,9 +68,22 @@ def parse(text: bytes, key: str, *, uri: str) -> Manifest:
         version=str(version),
         month=_month(fields, key, uri),
         files=files,
-        account=str(fields.get("account") or ""),
+        account=str(fields.get("account") or "") or _owner(fields.get("exportArn")),
         bucket=bucket or str(fields.get("bucket") or "").strip("/"),
     )
+
+
+def is_foreign(text: bytes) -> bool:
+    """Whether this belongs to another kind of export: it lists its columns, and none is a line item's."""
+    try:
+        columns = json.loads(text).get("columns")
+    except (ValueError, AttributeError):
+        return False
+    names = [
+        str(item.get("category") or item.get("name")) if isinstance(item, dict) else str(item)
+        for item in columns or []
+    ]
+    return bool(names) and not any(name.casefold().startswith(("lineitem", "line_item")) for name in names)
 
 
 def period_of(path: str) -> Month | None:
@@ -109,6 +122,12 @@ def _month(fields: dict[str, Any], key: str, uri: str) -> Month:
     if month is None:
         raise _wrong(uri, "the manifest has no `billingPeriod.start`, and its path names no period")
     return month
+
+
+def _owner(arn: object) -> str:
+    """The account in an export's ARN: arn:aws:bcm-data-exports:<region>:<account>:export/<name>."""
+    parts = str(arn or "").split(":")
+    return parts[4] if len(parts) > 5 else ""
 
 
 def _strings(items: object) -> list[str]:

@@ -119,7 +119,8 @@ def _source(table: Table, found: dict[str, list[tuple[str, str]]], only: tuple[s
     select = (
         f"SELECT {', '.join(typed)},\n        {_raw(found, 'line_item_unblended_cost')} AS raw_cost,"
         f"\n        {_raw(found, 'line_item_usage_amount')} AS raw_amount,"
-        f"\n        struct_pack({', '.join(raw)}) AS raw_row,\n        {_tags(table, found)} AS tags_map"
+        f"\n        struct_pack({', '.join(raw)}) AS raw_row,\n        {_tags(table, found)} AS tags_map,"
+        f"\n        {_map_unreadable(found)} AS map_unreadable"
         f"\n        FROM {table.source}"
     )
     if only is not None:
@@ -179,19 +180,30 @@ def _tags(table: Table, found: dict[str, list[tuple[str, str]]]) -> str:
                 f"nullif(map_from_entries(list_sort(list_filter(map_entries({column}), "
                 "lambda tag: tag.value <> ''))), MAP {})"
             )
-    flat = sorted(
-        (tag, column)
-        for name, column in zip(table.names, table.columns, strict=True)
-        if (tag := _tag_name(name)) is not None
-    )
+    flat: dict[str, str] = {}
+    for name, column, kind in zip(table.names, table.columns, table.types, strict=True):
+        if (tag := _tag_name(name)) is not None:
+            value = f"ogf_text({column})" if kind == "VARCHAR" else f"CAST({column} AS VARCHAR)"
+            flat[tag] = f"coalesce({flat[tag]}, {value})" if tag in flat else value
     if not flat:
         return "CAST(NULL AS MAP(VARCHAR, VARCHAR))"
-    any_set = f"coalesce({', '.join(f'ogf_text({column})' for _, column in flat)})"
-    pairs = ", ".join(f"{{'k': {literal(tag)}, 'v': {column}}}" for tag, column in flat)
+    any_set = f"coalesce({', '.join(flat.values())})"
+    pairs = ", ".join(f"{{'k': {literal(tag)}, 'v': {flat[tag]}}}" for tag in sorted(flat))
     return (
         f"CASE WHEN {any_set} IS NOT NULL THEN "
-        f"map_from_entries(list_filter([{pairs}], lambda tag: tag.v <> '')) END"
+        f"map_from_entries(list_filter([{pairs}], lambda tag: tag.v IS NOT NULL)) END"
     )
+
+
+def _map_unreadable(found: dict[str, list[tuple[str, str]]]) -> str:
+    """Whether a map that is written as JSON text could not be read."""
+    written = [found[item.column][0] for item in wanted() if item.kind == "map" and item.column in found]
+    checks = [
+        f"({raw} IS NOT NULL AND {_value('map', raw, kind)} IS NULL)"
+        for raw, kind in written
+        if kind == "VARCHAR"
+    ]
+    return " OR ".join(checks) or "false"
 
 
 def _tag_name(name: str) -> str | None:

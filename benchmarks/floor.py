@@ -1,0 +1,66 @@
+"""The floor: what one DuckDB statement needs for the same work, without partitions, ledger, checks or resuming.
+
+    python benchmarks/floor.py DATABASE MEMORY_MB FILE...
+
+reads the files with DuckDB's own readers (gzip too), maps them with the plugin's SQL, tags included, and writes the
+table of the migration. It imports only what it needs for that.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+from ogf.files.store import File
+from ogf.files.table import Table, open_table
+from ogf.files.worker import connect
+from ogf.schema import DEFAULT_CATEGORY, DEFAULT_LOCATION
+from ogf_aws.cur.mapping import activities_sql
+from ogf_aws.plugin import provider
+
+
+def main(database: str, memory_mb: int, paths: list[str]) -> None:
+    with tempfile.TemporaryDirectory(dir=Path(database).parent) as scratch:
+        lookups = {"ogf_units": Path(str(files("ogf").joinpath("units.csv"))), **provider().lookups}
+        connection = connect(scratch=Path(scratch), threads=2, memory_mb=memory_mb, lookups=lookups)
+        connection.execute("RESET threads")  # DuckDB's own default
+        connection.execute(f"ATTACH '{database}' AS warehouse")
+        migration = files("ogf.warehouse").joinpath("migrations/0001_initial.sql").read_text(encoding="utf-8")
+        (table,) = re.findall(r"CREATE TABLE activity_log \(.*?\);", migration, re.DOTALL)
+        connection.execute(table.replace("activity_log", "warehouse.activity_log"))
+        mapping = activities_sql(_table(paths, connection, Path(scratch)))
+        connection.execute(f"""
+            INSERT INTO warehouse.activity_log BY NAME
+            SELECT 1 AS load_id, * EXCLUDE (_reject, _raw) REPLACE (
+                coalesce(category, '{DEFAULT_CATEGORY}') AS category,
+                coalesce(location, '{DEFAULT_LOCATION}') AS location)
+            FROM ({mapping}) WHERE _reject IS NULL""")
+        connection.close()  # writes the checkpoint
+
+
+def _table(paths: list[str], connection: object, scratch: Path) -> Table:
+    """All files as one source, columns as in the first."""
+    first = Path(paths[0])
+    table = open_table(
+        File(first, first.parent.as_uri(), "", owned=False), connection=connection, scratch=scratch
+    )  # type: ignore[arg-type]
+    names = "[" + ", ".join(f"'{path}'" for path in paths) + "]"
+    table.abandon()
+    if table.is_text:
+        ours = re.sub(r"read_csv\('[^']*'", f"read_csv({names}", table.source)
+        table.source = (
+            ours.replace("compression='none'", "compression='gzip'")
+            .replace("header=false", "header=true")
+            .replace("store_rejects=true, rejects_limit=0", "store_rejects=false")
+            .replace(f"max_line_size={4 << 20}, ", "")  # with DuckDB's own buffers, a quarter of the memory
+        )
+    else:
+        table.source = f"read_parquet({names})"
+    return table
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

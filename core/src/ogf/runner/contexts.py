@@ -1,0 +1,104 @@
+"""Making task contexts: the workers' connections, scratch space, limiter and retries behind them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ogf.redaction import Redactor
+from ogf.runner.classify import classify
+from ogf.runner.context import Connections, FactCache, TaskContext, scratch_folder
+from ogf.runner.retry import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ogf.config import Config, ProviderSettings
+    from ogf.hookspecs import Verdict
+    from ogf.plugins import Plugin
+    from ogf.runner.clock import Cancel, Clock
+    from ogf.runner.limiter import TokenBucket
+    from ogf.runner.spool import Spool
+
+LOADER_MB = 256
+_SMALLEST_WORKER_MB = 256
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What all tasks of one run share. `open` lends contexts for a number of workers."""
+
+    plugin: Plugin
+    config: Config
+    settings: ProviderSettings
+    org_id: str
+    spool: Spool
+    limiter: TokenBucket
+    cancel: Cancel
+    clock: Clock
+    log: Any
+
+    @contextmanager
+    def open(self, *, workers: int) -> Iterator[Contexts]:
+        """Lend contexts; the cores and the memory limit are divided between the workers."""
+        memory_mb = self.config.settings.runner.memory_limit // 1_000_000 - LOADER_MB
+        units = Path(str(files("ogf").joinpath("units.csv")))
+        with scratch_folder(self.spool.scratch) as scratch:
+            connections = Connections(
+                scratch=scratch,
+                threads=max(1, (os.cpu_count() or 1) // workers),
+                memory_mb=max(_SMALLEST_WORKER_MB, memory_mb // workers),
+                lookups={"ogf_units": units, **self.plugin.provider.lookups},
+            )
+            cache = FactCache(self.spool.cache_file)
+            try:
+                yield Contexts(self, scratch, connections, cache, notes=[])
+            finally:
+                connections.close()
+                cache.save()
+
+
+@dataclass(frozen=True)
+class Contexts:
+    """Contexts that share scratch space, connections, the fact cache and what plugins noted for the user."""
+
+    shop: Workshop
+    scratch: Path
+    connections: Connections
+    cache: FactCache
+    notes: list[str]
+
+    def make(self, stream: str, key: str = "") -> TaskContext:
+        """Make the context of one task, with a retry budget of its own."""
+        shop = self.shop
+        log = shop.log.bind(stream=stream, partition=key) if key else shop.log.bind(stream=stream)
+
+        def verdict(error: BaseException) -> Verdict:
+            return shop.plugin.classify_error(ctx, error) or classify(error)
+
+        retry = Retry(
+            max_attempts=shop.settings.max_retries,
+            clock=shop.clock,
+            limiter=shop.limiter,
+            cancel=shop.cancel,
+            classify=verdict,
+            log=log,
+            budget_seconds=shop.config.settings.runner.time_budget,
+            mask=Redactor(shop.config.secrets()).text,
+        )
+        ctx = TaskContext(
+            provider=shop.plugin.provider.name,
+            org_id=shop.org_id,
+            settings=shop.settings,
+            scratch=self.scratch,
+            cache=self.cache,
+            connections=self.connections,
+            retry=retry,
+            notes=self.notes,
+            log=log,
+        )
+        return ctx

@@ -1,0 +1,138 @@
+"""Planning all streams of a run: what must be loaded, and the outcome of all that need not or cannot be."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ogf.errors import Cancelled, SourceError
+from ogf.runner.failure import classified, log_failure
+from ogf.runner.plan import Planned, decide, plan, vanished
+from ogf.runner.report import PartitionOutcome
+from ogf.window import Month, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ogf.plugins import Plugin
+    from ogf.runner.books import Books
+    from ogf.runner.contexts import Contexts
+    from ogf.runner.report import Reporter, RunResult
+    from ogf.warehouse.ledger import PartitionState
+
+
+@dataclass
+class Planner:
+    """Plans stream after stream into `todo`; everything else goes into the result at once.
+
+    Attributes:
+        states: partition states by stream and key.
+        lookback_days: without a window, look only at months overlapping so many days, once a stream has been loaded.
+        seen: states of partitions that are listed unchanged.
+        unlisted: states of partitions that the source names no more.
+    """
+
+    plugin: Plugin
+    states: Mapping[str, Mapping[str, PartitionState]]
+    window: Window
+    lookback_days: int | None
+    full: bool
+    log: Any
+    seen: list[PartitionState] = field(default_factory=list)
+    unlisted: list[PartitionState] = field(default_factory=list)
+
+    def stream(self, contexts: Contexts, name: str) -> list[Planned]:
+        """List a stream and decide about each partition. Raises whatever the listing raises."""
+        return plan(
+            self.plugin,
+            contexts.make(name),
+            name,
+            self.window_of(name),
+            states=self.states.get(name, {}),
+            full=self.full,
+        )
+
+    def todo(
+        self, contexts: Contexts, name: str, *, result: RunResult, books: Books, reporter: Reporter
+    ) -> list[Planned]:
+        """Plan a stream for a run. One that cannot be listed fails alone, as an outcome without a key."""
+        try:
+            planned = self.stream(contexts, name)
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - one stream that cannot be listed must not stop the others
+            failure = classified(
+                error, ctx=contexts.make(name), where=f"{self.plugin.provider.name} {name}", log=self.log
+            )
+            log_failure(self.log, self.plugin.provider.stream(name), "", failure)
+            self._tell(_failed(name, "", failure), result, reporter)
+            return []
+        self._note_vanished(name, planned, result)
+        todo = []
+        for item in planned:
+            if item.partition.problem is not None:
+                problem = item.partition.problem
+                broken = SourceError(problem.message, error_class=problem.error_class, hint=problem.hint)
+                log_failure(self.log, self.plugin.provider.stream(name), item.partition.key, broken)
+                books.fail(item, broken)
+                self._tell(_failed(name, item.partition.key, broken), result, reporter)
+            elif item.load:
+                todo.append(item)
+            else:
+                self._tell(self._unchanged(item), result, reporter)
+        return todo
+
+    def again(self, contexts: Contexts, old: Planned) -> Planned | None:
+        """Plan one partition anew, because its source changed; None if it is gone."""
+        stream, month = old.partition.stream, old.partition.month
+        window = Window(month, month.plus(1)) if month else self.window_of(stream)
+        listed = self.plugin.partitions(contexts.make(stream, old.partition.key), stream, window)
+        return next(
+            (
+                replace(
+                    decide(item, old.state, plugin_version=self.plugin.version), load=True, reason=old.reason
+                )
+                for item in listed
+                if item.key == old.partition.key and item.problem is None
+            ),
+            None,
+        )
+
+    def window_of(self, stream: str) -> Window:
+        """The window asked for; else the look-back, once a first load has been made; else everything."""
+        if any(self.window) or self.lookback_days is None or not self.states.get(stream):
+            return self.window
+        return Window(Month.of(dt.datetime.now(dt.UTC).date() - dt.timedelta(days=self.lookback_days)), None)
+
+    def _note_vanished(self, name: str, planned: list[Planned], result: RunResult) -> None:
+        states = self.states.get(name, {})
+        for key in vanished(states, planned, self.window_of(name)):
+            self.unlisted.append(states[key])
+            result.notices.append(
+                f"{name} {key}: the source does not list it any more; its {states[key].row_count:,} rows are kept"
+            )
+
+    def _unchanged(self, item: Planned) -> PartitionOutcome:
+        outcome = PartitionOutcome(item.partition.stream, item.partition.key, "unchanged", item.reason)
+        if item.state is not None:
+            self.seen.append(item.state)
+            outcome.rows, outcome.standing = item.state.row_count, list(item.state.notices)
+        return outcome
+
+    @staticmethod
+    def _tell(outcome: PartitionOutcome, result: RunResult, reporter: Reporter) -> None:
+        result.partitions.append(outcome)
+        reporter.finished(outcome)
+
+
+def _failed(stream: str, key: str, error: SourceError) -> PartitionOutcome:
+    return PartitionOutcome(
+        stream,
+        key,
+        "failed",
+        "listing",
+        error_class=error.error_class,
+        message=error.message,
+        hint=error.hint,
+    )

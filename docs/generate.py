@@ -1,0 +1,71 @@
+"""Writes the reference pages that code knows best: command line, settings, columns. `make docs`; a test compares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ogf.cli.main import cli
+from ogf.config import Settings
+from ogf.config.shape import settings_of
+from ogf.plugins import installed, load
+from ogf.schema import activity_columns
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def command_line() -> str:
+    parts = ["# Command line\n", "Made by `make docs` from the commands themselves.\n"]
+    root = click.Context(cli, info_name="ogf", terminal_width=100)
+    parts += ["```text", cli.get_help(root), "```\n"]
+    for name in cli.list_commands(root):
+        command = cli.get_command(root, name)
+        if command is not None:
+            context = click.Context(command, info_name=name, parent=root, terminal_width=100)
+            parts += [f"## ogf {name}\n", "```text", command.get_help(context), "```\n"]
+    return "\n".join(parts)
+
+
+def settings() -> str:
+    parts = [
+        "# Settings\n",
+        "Made by `make docs`. Flag > environment > `ogf.yaml` > default.\n",
+        "`ogf doctor --settings` shows each value with its source.",
+        "Secrets may be written as `env:NAME` or `file:PATH`.\n",
+        "| setting | variable |\n|---|---|",
+    ]
+    parts += [f"| `{'.'.join(item.path)}` | `{'`, `'.join(item.env)}` |" for item in settings_of(Settings)]
+    for name in installed():
+        provider = load(name).provider
+        parts += [f"\n## {provider.title}\n", "| setting | variable |\n|---|---|"]
+        parts += [
+            f"| `ingestion.{name}.{'.'.join(item.path)}` | `{'`, `'.join(item.env)}` |"
+            for item in settings_of(provider.settings, provider=name)
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def tables() -> str:
+    parts = [
+        "# Tables and views\n",
+        "Made by `make docs`.\n",
+        "## activities\n",
+        "The rows of the current loads, as a view over `activity_log` and `loads`.",
+        "`activities_as_of(time)` gives an earlier day's.\n",
+        "| column | type | meaning |\n|---|---|---|",
+    ]
+    parts += [f"| `{item.name}` | {item.type} | {item.comment} |" for item in activity_columns()]
+    return "\n".join(parts) + "\n" + (REFERENCE / "ledger.md.in").read_text(encoding="utf-8")
+
+
+PAGES = {"cli.md": command_line, "settings.md": settings, "tables.md": tables}
+
+
+def main() -> None:
+    for name, page in PAGES.items():
+        (REFERENCE / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""A folder with exports and an `ogf` that runs in it, and the S3 server of the AWS tests."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws.conftest import aws, aws_server, bucket, clean_environment
+from aws.cur_files import csv_file, folder_put, gz, month_lines, put_legacy
+from processes import ogf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["aws", "aws_server", "bucket", "clean_environment"]
+
+
+@dataclass
+class Place:
+    """A working directory: `exports/` has two months, `ogf.yaml` names them."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def db(self) -> Path:
+        return self.folder / "ogf.duckdb"
+
+    def deliver(self, month: str, rows: int, **options: Any) -> str:
+        body = gz(csv_file(month_lines(month, rows)))
+        return put_legacy(folder_put(self.folder / "exports"), [body], month=month, **options)
+
+    def configure(self, text: str) -> None:
+        (self.folder / "ogf.yaml").write_text(text)
+
+    def __call__(self, *words: object, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run `ogf`; check its exit code, and that it neither warns nor breaks down."""
+        answer = ogf(*words, cwd=self.folder, env=self.env | env)
+        assert answer.returncode == code, answer.stdout + answer.stderr
+        assert "Traceback" not in answer.stderr
+        assert "Warning" not in answer.stderr
+        return answer
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Place:
+    """A working directory with nothing in it."""
+    return Place(tmp_path)
+
+
+@pytest.fixture
+def place(empty: Place) -> Place:
+    empty.deliver("2026-01", 3)
+    empty.deliver("2026-02", 4)
+    empty.configure("ingestion: {aws: {enabled: true, cur: {location: exports}}}\n")
+    return empty

@@ -1,0 +1,149 @@
+"""`init`, `doctor`, `status`, `providers` and `demo`, as a newcomer meets them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from aws.conftest import Bucket
+    from cli.conftest import Place
+
+
+def test_init_writes_a_file_without_mistakes(empty: Place) -> None:
+    empty("init")
+    assert "ingestion.aws.enabled" not in empty("run", code=2).stderr.replace(
+        "ingestion.<provider>.enabled", ""
+    )
+    empty("doctor", code=1)  # no location yet: the only thing that is missing
+    again = empty("init", code=2)
+    assert "--force" in again.stderr
+    empty("init", "--force")
+
+
+def test_all_that_init_writes_can_be_uncommented(empty: Place) -> None:
+    empty("init", "--config", "mine.yaml")
+    written = (empty.folder / "mine.yaml").read_text()
+    assert max(map(len, written.splitlines())) <= 120
+    uncommented = re.sub(r"^( *)#(?! )", r"\1", written, flags=re.MULTILINE)
+    assert uncommented.count("\n") > 30
+    (empty.folder / "mine.yaml").write_text(uncommented)
+    before = json.loads(empty("doctor", "--json", code=1).stdout)["settings"]
+    after = json.loads(empty("doctor", "--config", "mine.yaml", "--json", code=1).stdout)["settings"]
+    values = [{row["key"]: row["value"] for row in rows} for rows in (before, after)]
+    assert values[0] == values[1]
+
+
+def test_doctor_on_a_good_folder(place: Place) -> None:
+    place("run")
+    said = place("doctor").stdout
+    assert "FAIL" not in said
+    assert "ok    ogf: warehouse: " in said
+    assert "ok    aws cur: exports: read " in said
+
+
+def test_doctor_on_a_missing_folder(place: Place) -> None:
+    answer = place("doctor", code=1, OFFGRIDFLOW_AWS_CUR_LOCATION="nowhere")
+    assert re.search(r"FAIL  aws cur: folder: there is no folder \S+nowhere\n      → check", answer.stdout)
+    checks = json.loads(place("doctor", "--json", code=1, OFFGRIDFLOW_AWS_CUR_LOCATION="nowhere").stdout)[
+        "checks"
+    ]
+    assert [check["ok"] for check in checks] == [True, False]
+
+
+def test_doctor_names_the_missing_permission(empty: Place, bucket: Bucket) -> None:
+    empty.env = s3_environment(bucket)
+    bucket.aws.faults.inject("list-type", "403 Forbidden", "AccessDenied")
+    said = empty("doctor", code=1).stdout
+    assert "ok    aws cur: identity: arn:aws" in said
+    assert "FAIL  aws cur: bucket" in said
+    assert "s3:ListBucket" in said
+
+
+def test_doctor_shows_settings_without_secrets(empty: Place, bucket: Bucket) -> None:
+    empty.env = s3_environment(bucket)
+    said = empty("doctor", "--settings", code=1).stdout
+    assert re.search(r"ingestion.aws.bucket +exports-\d+ +", said)
+    assert re.search(r"ingestion.aws.secret_access_key +set +", said)
+    assert "planted-secret" not in said
+
+
+def s3_environment(bucket: Bucket) -> dict[str, str]:
+    return {
+        "OFFGRIDFLOW_AWS_S3_BUCKET": bucket.name,
+        "OFFGRIDFLOW_AWS_ENDPOINT_URL": bucket.aws.endpoint_url,
+        "OFFGRIDFLOW_AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+        "OFFGRIDFLOW_AWS_SECRET_ACCESS_KEY": "planted-secret",
+    }
+
+
+def test_status(place: Place) -> None:
+    place("run")
+    next(place.folder.glob("exports/**/20260201*/**/*.csv.gz")).write_bytes(b"\x1f\x8b\x08cut")
+    place("run", code=3)
+    said = place("status").stdout
+    assert re.search(
+        r"aws +error +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +2 +7 +1", said
+    )
+    assert "failed: aws cur billing/000000000042/hourly/2026-02: " in said
+    assert "Latest runs" in said
+    told = json.loads(place("status", "--json").stdout)
+    assert [run["status"] for run in told["runs"]] == ["partial", "succeeded"]
+    assert [issue["partition"] for issue in told["issues"]] == ["billing/000000000042/hourly/2026-02"]
+    assert "Latest runs" not in place("status", "--runs", "0").stdout
+
+
+def test_providers(empty: Place) -> None:
+    assert re.search(r"aws +ogf-aws \S+ +cur", empty("providers").stdout)
+    (aws,) = json.loads(empty("providers", "--json").stdout)
+    assert (aws["provider"], aws["streams"], aws["problem"]) == ("aws", "cur", "")
+
+
+def test_demo_twice(empty: Place) -> None:
+    first = empty("demo")
+    assert re.search(r"2026-\d\d +AmazonEC2 +eu-central-1 +[\d,]+ +[\d,.]+ +USD", first.stdout)
+    assert "sample exports are in demo/exports" in first.stderr
+    assert "Ask it yourself: ogf query --db demo/ogf.duckdb" in first.stderr
+    second = empty("demo")
+    assert second.stdout == first.stdout
+    assert "0 loaded, 3 unchanged" in second.stderr
+    assert sorted(path.name for path in empty.folder.iterdir()) == ["demo"]
+
+
+def test_demo_cares_for_no_configuration(empty: Place) -> None:
+    empty.configure("ingestion: {aws: {bukket: mine}}\nrunner: {wait: never}\n")
+    empty("demo", "--json")
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "doctor"])
+def test_every_mistake_in_one_message(empty: Place, command: str) -> None:  # B107
+    empty.configure(
+        "ingestion:\n  aws:\n    bukket: mine\n    rate_limit_capacity: -1\n    request_timeout: soon\n    account_id: '42'\nrunner:\n  waitt: 3\n"
+    )
+    said = empty(command, "--provider", "aws", code=2).stderr
+    for line, words in {
+        3: "bucket",
+        4: "rate_limit_capacity",
+        5: "request_timeout",
+        6: "12 digits",
+        8: "wait",
+    }.items():
+        assert re.search(rf"ogf\.yaml.*{line}.*{words}", said), (line, words, said)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("MAX_RETRIES", "many"),
+        ("RATE_LIMIT_CAPACITY", "-1"),
+        ("REQUEST_TIMEOUT", "0s"),
+        ("INGEST_ENABLED", "maybe"),
+    ],
+)
+def test_a_wrong_value_is_never_replaced_by_a_default(place: Place, name: str, text: str) -> None:  # B108
+    answer = place("run", code=2, **{f"OFFGRIDFLOW_AWS_{name}": text})
+    assert f"OFFGRIDFLOW_AWS_{name}" in answer.stderr
+    assert text in answer.stderr
