@@ -78,7 +78,7 @@ def test_all_that_are_enabled_run(place: Place, install) -> None:
     enable(place, mist="")
     answer = place("run")
     assert "aws: succeeded" in answer.stderr
-    assert "mist: succeeded; 1 loaded; 1 rows" in answer.stderr
+    assert "mist: succeeded; 1 loaded; 1 row" in answer.stderr
     assert rows(place) == {"aws": 7, "mist": 1}
     assert rows(place) == {"aws": 7, "mist": 1}
     assert [row["provider"] for row in json.loads(place("providers", "--json").stdout)] == ["aws", "mist"]

@@ -45,6 +45,9 @@ class Storm:
             kind = next(self._weather)
             if kind is None:
                 return self.app(environ, start_response)
+            if kind == "ThrottlingException" and environ["REQUEST_METHOD"] == "HEAD":
+                # botocore takes a bare 400 for a wrong region and asks the bucket by itself, which S3 never leads to
+                kind = "SlowDown"
             self.faults[kind] += 1
         if kind in _CODES:
             return _refuse(start_response, _CODES[kind], kind)

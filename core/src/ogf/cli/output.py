@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+_KEPT_WHOLE = 19  # a column this narrow, such as a time, is not folded where another can be
+
+
 def write_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
 
@@ -39,13 +42,31 @@ def write_table(
     from rich.table import Table
 
     console = Console(width=None if sys.stdout.isatty() else 100_000, highlight=False, markup=False)
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, collapse_padding=True
+    )
     right = set(numbers)
-    for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(text(value) for value in row))
+    cells = [[text(value) for value in row] for row in rows]
+    widths = [
+        min(_KEPT_WHOLE, max(len(name), *(len(row[index]) for row in cells), 0))
+        for index, name in enumerate(columns)
+    ]
+    fits = sum(widths) + 2 * len(widths) <= console.width  # what does not fit is cut off, so rather fold then
+    for name, width in zip(columns, widths, strict=True):
+        table.add_column(
+            name,
+            justify="right" if name in right else "left",
+            overflow="fold",
+            min_width=width if fits else None,
+        )
+    for row in cells:
+        table.add_row(*row)
     console.print(table, end="")
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
 def text(value: Any) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from ogf.cli.output import counted
+
 if TYPE_CHECKING:
     from ogf.runner.report import PartitionOutcome
 
@@ -23,7 +25,9 @@ class Lines:
     def planned(self, provider: str, *, partitions: int, chains: int) -> None:
         self._provider = provider
         if partitions and not self._quiet:
-            self.say(f"{provider}: {partitions} partitions to load, {chains} files or queries")
+            several = chains != 1
+            reads = f"{chains} {'files or queries' if several else 'file or query'}"
+            self.say(f"{provider}: {counted(partitions, 'partition')} to load, {reads}")
 
     def page(self, stream: str, key: str, *, rows: int) -> None:
         pass

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ogf.cli import options
+from ogf.cli.output import counted
 from ogf.errors import OgfError
 
 if TYPE_CHECKING:
@@ -141,9 +142,8 @@ def show_summary(show: Lines, result: RunResult, *, quiet: bool = False) -> None
         if result.count(outcome) or outcome == "loaded"
     )
     rejected = f", {result.rejected:,} rejected" if result.rejected else ""
-    show.say(
-        f"{result.provider}: {result.status}; {counts}; {result.rows:,} rows{rejected} in {result.seconds:.1f} s"
-    )
+    rows = f"{counted(result.rows, 'row')}{rejected}"
+    show.say(f"{result.provider}: {result.status}; {counts}; {rows} in {result.seconds:.1f} s")
     for notice in result.notices:
         show.say(f"  {notice}")
     if result.status == "cancelled":

@@ -53,34 +53,26 @@ def command(
     if as_json:
         write_json({"connectors": connectors, "issues": issues, "runs": past})
     else:
+        shown = ("provider", "status", "last_success_at", "partitions", "rows", "issues")
         write_table(
-            ("provider", "status", "last run (UTC)", "last success", "partitions", "rows", "issues"),
-            [
-                [
-                    row[k]
-                    for k in (
-                        "provider",
-                        "status",
-                        "last_run_at",
-                        "last_success_at",
-                        "partitions",
-                        "rows",
-                        "issues",
-                    )
-                ]
-                for row in connectors
-            ],
+            ("provider", "status", "last success (UTC)", "partitions", "rows", "issues"),
+            [[row[name] for name in shown] for row in connectors],
             numbers=("partitions", "rows", "issues"),
         )
+        if issues:
+            click.echo("\nNeeds attention")
         for row in issues:
             what = row["message"] or "; ".join(_notices(row["notices"]))
             click.echo(f"{row['status']}: {row['provider']} {row['stream']} {row['partition']}: {what}")
         if past:
             click.echo("\nLatest runs")
             write_table(
-                tuple(past[0]),
-                [tuple(row.values()) for row in past],
-                numbers=("loaded", "unchanged", "failed", "rows"),
+                ("provider", "started (UTC)", "status", "loaded", "same", "failed", "rows", "message"),
+                [
+                    (row["provider"], f"{row['started_at']:%Y-%m-%d %H:%M}", *list(row.values())[2:])
+                    for row in past
+                ],
+                numbers=("loaded", "same", "failed", "rows"),
             )
     return ExitCode.PARTIAL if strict and issues else ExitCode.SUCCEEDED
 

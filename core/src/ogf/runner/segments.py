@@ -37,7 +37,7 @@ def write_segment(ctx: TaskContext, activities: Any, path: Path, *, footer: Foot
     relation = _relation(ctx.duckdb, activities)
     select = _select(dict(zip(relation.columns, map(str, relation.types), strict=True)), where)
     unfinished = path.with_suffix(".unfinished")
-    options = f"(FORMAT parquet, COMPRESSION snappy, {footer.option()})"
+    options = f"(FORMAT parquet, COMPRESSION snappy, WRITE_BLOOM_FILTER false, {footer.option()})"
     try:
         ctx.duckdb.execute(f"COPY ({select}) TO {literal(str(unfinished))} {options}")
     except duckdb.Error as error:
