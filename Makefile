@@ -11,7 +11,8 @@ demo: $(STAMP)  ## sample exports through the real pipeline, then a table
 	$(BIN)/ogf demo --folder demo
 
 test: $(STAMP)  ## the test suite
-	$(BIN)/python -m pytest -n 2 -m "not faults"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" \
+		--cov=ogf --cov=ogf_aws --cov-branch --cov-report= --cov-fail-under=85
 
 lint: $(STAMP)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

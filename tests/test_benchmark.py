@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "cur.py"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the benchmark asks Linux's kernel")
-def test_benchmark_prints_every_comparison_and_never_fails_because_of_a_number(tmp_path):
+def test_b85_benchmark_prints_every_comparison_and_never_fails_because_of_a_number(tmp_path):
     done = subprocess.run(
         [
             sys.executable,

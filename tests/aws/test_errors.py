@@ -70,7 +70,7 @@ def raised(name: str) -> BotoCoreError:
 
 
 @pytest.mark.parametrize(("code", "error_class"), pairs(CODES))
-def test_a_code_has_the_class_of_its_table_row_whatever_the_status(code, error_class):
+def test_b97_a_code_has_the_class_of_its_table_row_whatever_the_status(code, error_class):
     for status in (400, 403, 500):
         verdict = classify(refused(code, status=status))
         assert verdict.error_class == error_class

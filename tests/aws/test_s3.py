@@ -35,7 +35,7 @@ def test_a_listing_gives_what_lies_directly_below(bucket, store):
     assert store("cur").head(found.key) == found
 
 
-def test_more_than_a_thousand_keys_take_several_pages(bucket, store, aws):  # B28
+def test_b28_more_than_a_thousand_keys_take_several_pages(bucket, store, aws):
     for number in range(1001):
         bucket.put(f"cur/{number:04}.csv")
     aws.faults.calls.clear()
@@ -126,7 +126,7 @@ def test_a_missing_key_is_not_found_and_named(bucket, store, tmp_path, operation
     assert caught.value.where == f"s3://{bucket.name}/cur/absent.csv"
 
 
-def test_a_missing_bucket_is_not_found(aws):  # B28
+def test_b28_a_missing_bucket_is_not_found(aws):
     with pytest.raises(SourceError) as caught:
         open_store(aws.settings(), "s3://no-such-bucket/cur").list_page("")
     assert caught.value.error_class is ErrorClass.NOT_FOUND
@@ -188,7 +188,7 @@ class TestRefusals:  # B100: the same 403 means different things
         assert "s3:ListBucket" in caught.value.hint
 
     @pytest.mark.parametrize("operation", ["read", "head"])
-    def test_of_a_key_that_was_listed_is_auth(self, store, aws, operation):
+    def test_b100_of_a_key_that_was_listed_is_auth(self, store, aws, operation):
         code = "AccessDenied" if operation == "read" else ""  # a HEAD has no body
         aws.faults.inject("manifest.json", "403 Forbidden", code)
         with pytest.raises(SourceError) as caught:
@@ -198,7 +198,7 @@ class TestRefusals:  # B100: the same 403 means different things
         assert "kms:Decrypt" in caught.value.hint
 
     @pytest.mark.parametrize("operation", ["read", "head"])
-    def test_of_a_key_that_nothing_named_is_not_found(self, store, aws, operation):
+    def test_b100_of_a_key_that_nothing_named_is_not_found(self, store, aws, operation):
         code = "AccessDenied" if operation == "read" else ""
         aws.faults.inject("manifest.json", "403 Forbidden", code)
         with pytest.raises(SourceError) as caught:

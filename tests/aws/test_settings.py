@@ -26,7 +26,7 @@ def mistakes(**values) -> str:
     return str(caught.value)
 
 
-def test_minimal_settings_have_the_documented_defaults():  # B10
+def test_b10_minimal_settings_have_the_documented_defaults():
     settings = AwsSettings()
     assert (settings.rate_limit_per_sec, settings.rate_limit_capacity) == (5.0, 100)
     assert (settings.max_retries, settings.request_timeout) == (3, 30.0)
@@ -36,7 +36,7 @@ def test_minimal_settings_have_the_documented_defaults():  # B10
     assert not settings.cur.keeps_history
 
 
-def test_a_capacity_below_one_is_told_with_its_setting_and_variable():  # B11
+def test_b11_a_capacity_below_one_is_told_with_its_setting_and_variable():
     with pytest.raises(ConfigError) as caught:
         aws(OFFGRIDFLOW_AWS_RATE_LIMIT_CAPACITY="-1")
     assert "ingestion.aws.rate_limit_capacity (OFFGRIDFLOW_AWS_RATE_LIMIT_CAPACITY)" in str(caught.value)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import duckdb
+from aws.cur_files import csv_file, folder_put, gz, month_lines, parquet_file, put_export, put_legacy
+
+from ogf.runner.lock import run_lock
 
 if TYPE_CHECKING:
     from cli.conftest import Place
@@ -103,9 +107,7 @@ def test_everything_fails(place: Place) -> None:
 
 
 def test_standing_notices_count_with_strict_only(place: Place) -> None:
-    body = month = "2026-02"
-    from aws.cur_files import csv_file, folder_put, gz, month_lines, put_legacy
-
+    month = "2026-02"
     body = gz(csv_file(month_lines(month, 4, product_region="xx-nowhere-9")))
     put_legacy(folder_put(place.folder / "exports"), [body], month=month, assembly="assembly-2")
     first = place("run", code=3)
@@ -137,14 +139,10 @@ def test_a_busy_warehouse_is_exit_4_and_names_the_holder(place: Place) -> None:
 
 
 def test_a_second_run_of_the_same_provider_is_exit_4(place: Place) -> None:  # B112
-    from ogf.runner.lock import run_lock
-
     place("run")
     (lock,) = place.folder.rglob("run.lock")
     with run_lock(lock, what="aws"):
         answer = place("run", code=4)
-    import os
-
     assert f"another run of aws (organisation default) is under way (pid {os.getpid()})" in answer.stderr
 
 
@@ -162,3 +160,12 @@ def test_logs_carry_what_they_belong_to(place: Place) -> None:
 
 def test_without_being_asked_nothing_is_logged(place: Place) -> None:
     assert "[info" not in place("run").stderr
+
+
+def test_a_path_with_an_equals_sign_adds_no_column(place: Place) -> None:
+    """DuckDB takes `region=mars` in the path of a Parquet file for a column, unless told not to."""
+    odd = place.folder / "region=mars"
+    put_export(folder_put(odd / "exports"), [parquet_file(month_lines("2026-01", 2))], suffix="parquet")
+    place("run", "--db", odd / "ogf.duckdb", OFFGRIDFLOW_AWS_CUR_LOCATION=str(odd / "exports"))
+    with duckdb.connect(str(odd / "ogf.duckdb"), read_only=True) as connection:
+        assert connection.execute("SELECT DISTINCT region FROM activities").fetchall() == [("us-east-1",)]

@@ -108,7 +108,7 @@ def assert_within_rate(grants: list[float], *, capacity: int, rate: float, alone
             assert count <= capacity + rate * (moment - begin) + 1e-6
 
 
-def test_the_third_request_waits_with_a_capacity_of_two(tmp_path: Path, report: Bucket) -> None:  # B19
+def test_b19_the_third_request_waits_with_a_capacity_of_two(tmp_path: Path, report: Bucket) -> None:
     timed = Timed(
         tmp_path / "ogf.duckdb",
         report,
@@ -121,7 +121,7 @@ def test_the_third_request_waits_with_a_capacity_of_two(tmp_path: Path, report: 
     assert timed.grants[2:] == pytest.approx([0.1 * number for number in range(1, len(timed.grants) - 1)])
 
 
-def test_two_failures_then_success_are_three_calls(tmp_path: Path, report: Bucket) -> None:  # B20
+def test_b20_two_failures_then_success_are_three_calls(tmp_path: Path, report: Bucket) -> None:
     timed = Timed(tmp_path / "ogf.duckdb", report, ingestion__aws__max_retries=3)
     report.aws.faults.inject(DATA, "503 Slow Down", "SlowDown", times=2)
     assert timed.run().status == "succeeded"
@@ -140,7 +140,7 @@ def test_two_failures_then_success_are_three_calls(tmp_path: Path, report: Bucke
         ("500 Internal Server Error", "InternalError"),
     ],
 )
-def test_attempts_end(tmp_path: Path, report: Bucket, status: str, code: str) -> None:  # B18
+def test_b18_attempts_end(tmp_path: Path, report: Bucket, status: str, code: str) -> None:
     timed = Timed(tmp_path / "ogf.duckdb", report, ingestion__aws__max_retries=3)
     report.aws.faults.inject(DATA, status, code, times=9)
     result = timed.run()
