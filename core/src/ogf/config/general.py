@@ -40,17 +40,18 @@ def _env(*names: str, also: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 class Ingestion(Section):
-    """What all providers share.
+    """What all providers share."""
 
-    Attributes:
-        lookback_days: None means each stream's own window.
-        schedule_interval: for `ogf serve`: an interval or a cron line; None means off.
-    """
-
-    org_id: Text = Field(default="default", json_schema_extra=_env("ORG_ID"))
-    lookback_days: PositiveCount | None = Field(default=None, json_schema_extra=_env("INGEST_LOOKBACK_DAYS"))
+    org_id: Text = Field(default="default", description="organisation", json_schema_extra=_env("ORG_ID"))
+    lookback_days: PositiveCount | None = Field(
+        default=None,
+        description="after a first load, look only at months that overlap so many days",
+        json_schema_extra=_env("INGEST_LOOKBACK_DAYS"),
+    )
     schedule_interval: Schedule | None = Field(
-        default=None, json_schema_extra=_env("INGESTION_SCHEDULE_INTERVAL")
+        default=None,
+        description="an interval or a cron line, for a service to come; `ogf run` ignores it",
+        json_schema_extra=_env("INGESTION_SCHEDULE_INTERVAL"),
     )
 
 
@@ -82,23 +83,24 @@ class Warehouse(Section):
 
 
 class Runner(Section):
-    """How runs go.
+    """How runs go."""
 
-    Attributes:
-        workers: None means as many as there are cores.
-        wait: seconds to wait for a busy warehouse.
-        max_reject_share: more rejected rows than this fail their partition.
-        resume_ttl: seconds for which pages of a source without versions are resumed from.
-        time_budget: seconds that the retries of one request chain may take in total.
-        memory_limit: bytes for all workers together.
-    """
-
-    workers: PositiveCount | None = None
-    wait: Duration = 60.0
-    max_reject_share: Share = 0.01
-    resume_ttl: Duration = 6 * 3600.0
-    time_budget: Annotated[Duration, Gt(0)] = 6 * 3600.0
-    memory_limit: Size = 640_000_000
+    workers: PositiveCount | None = Field(
+        default=None, description="pages read at the same time, if not one a core"
+    )
+    wait: Duration = Field(
+        default=60.0, description="for a busy warehouse, before giving up with exit code 4"
+    )
+    max_reject_share: Share = Field(
+        default=0.01, description="more refused rows than this fail their partition"
+    )
+    resume_ttl: Duration = Field(
+        default=6 * 3600.0, description="how old pages of a source without versions may be to be resumed from"
+    )
+    time_budget: Annotated[Duration, Gt(0)] = Field(
+        default=6 * 3600.0, description="what the retries of one file or query may wait in total"
+    )
+    memory_limit: Size = Field(default=640_000_000, description="of DuckDB, for loader and workers together")
 
 
 class Settings(Section):

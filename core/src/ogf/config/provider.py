@@ -9,31 +9,23 @@ from __future__ import annotations
 from typing import Annotated
 
 from annotated_types import Ge
+from pydantic import Field
 
 from ogf.config.shape import Section, env_name
 from ogf.config.values import Count, Duration, Flag, Positive, PositiveCount, Text
 
 
 class ProviderSettings(Section):
-    """The section `ingestion.<provider>`. Subclasses override defaults and add fields.
+    """The section `ingestion.<provider>`. Subclasses override defaults and add fields."""
 
-    Attributes:
-        enabled: takes part in `ogf run` without `--provider`.
-        org_id: None means the general `ingestion.org_id`.
-        max_retries: attempts in total, the first one included.
-        request_timeout: seconds per attempt.
-        max_pages: per request chain; 0 means no limit.
-        page_size: None means the service's own.
-    """
-
-    enabled: Flag = False
-    org_id: Text | None = None
-    rate_limit_per_sec: Positive = 5.0
-    rate_limit_capacity: PositiveCount = 100
-    max_retries: PositiveCount = 3
-    request_timeout: Annotated[Duration, Ge(1)] = 30.0
-    max_pages: Count = 1000
-    page_size: PositiveCount | None = None
+    enabled: Flag = Field(default=False, description="takes part in `ogf run` without --provider")
+    org_id: Text | None = Field(default=None, description="organisation, if not the general one")
+    rate_limit_per_sec: Positive = Field(default=5.0, description="requests a second")
+    rate_limit_capacity: PositiveCount = Field(default=100, description="requests at once after a pause")
+    max_retries: PositiveCount = Field(default=3, description="attempts in total, the first one included")
+    request_timeout: Annotated[Duration, Ge(1)] = Field(default=30.0, description="of one attempt")
+    max_pages: Count = Field(default=1000, description="of one file or query; 0 means no limit")
+    page_size: PositiveCount | None = Field(default=None, description="if not the service's own")
 
     def missing(self, stream: str) -> list[str]:
         """Name the settings that a stream needs and that are not set, each as `name_of` writes it."""
