@@ -193,10 +193,10 @@ REFUSED = {
         [with_row(line_item_unblended_cost="1e30")], MANY, COST, {"the unblended cost is not a number": 1}
     ),
     "amount-nan": Refused(
-        [with_row(line_item_usage_amount="NaN")], MANY, COST, {"the usage amount is not finite": 1}
+        [with_row(line_item_usage_amount="NaN")], MANY, COST, {"the quantity is not a finite number": 1}
     ),
     "amount-infinite": Refused(
-        [with_row(line_item_usage_amount="Infinity")], MANY, COST, {"the usage amount is not finite": 1}
+        [with_row(line_item_usage_amount="Infinity")], MANY, COST, {"the quantity is not a finite number": 1}
     ),
     "amount-word": Refused(
         [with_row(line_item_usage_amount="1,5")], MANY, COST, {"the usage amount is not a number": 1}
@@ -220,7 +220,7 @@ REFUSED = {
         [with_row(line_item_usage_end_date="2025-12-31T23:00:00Z")],
         MANY,
         COST,
-        {"the usage ends before it starts": 1},
+        {"the period ends before it starts": 1},
     ),
     "no-account": Refused(
         [with_row(line_item_usage_account_id="NULL")], MANY, COST, {"the usage account id is missing": 1}
@@ -585,7 +585,7 @@ class TestParquet:
         assert math.isfinite(warehouse.facts()[1])
         assert warehouse.query("SELECT reason, count(*) FROM quarantine GROUP BY ALL ORDER BY ALL") == [
             ("the unblended cost is not a number", 3),
-            ("the usage amount is not finite", 1),
+            ("the quantity is not a finite number", 1),
         ]
 
     def test_tags_that_differ_by_case_stay_apart(self, tmp_path):

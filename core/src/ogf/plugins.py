@@ -174,9 +174,13 @@ class Plugin:
             cast("Iterable[Partition]", self._hook.partitions(ctx=ctx, stream=stream, window=window))
         )
         keys = [partition.key for partition in listed]
-        if len(set(keys)) != len(keys) or any(partition.stream != stream for partition in listed):
+        twice = len(set(keys)) != len(keys) or any(
+            len({repr(request) for request in partition.requests}) != len(partition.requests)
+            for partition in listed
+        )
+        if twice or any(partition.stream != stream for partition in listed):
             raise SourceError(
-                f"the plugin listed a partition of {stream} twice, or one of another stream",
+                f"the plugin listed a partition or request of {stream} twice, or a partition of another stream",
                 error_class=ErrorClass.FATAL,
                 where=self.where,
                 hint="this is a bug of the plugin: partition keys must be unique within a stream",

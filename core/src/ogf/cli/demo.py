@@ -82,8 +82,13 @@ def command(
 def _with_demo(name: str | None) -> Plugin:
     from ogf.plugins import installed, load
 
-    plugins = [load(name)] if name else [load(each) for each in installed()]
-    for plugin in plugins:
+    for each in [name] if name else installed():
+        try:
+            plugin = load(each)
+        except PluginError:
+            if name:
+                raise
+            continue  # a broken plugin must not stop another's demo
         if plugin.provider.demo is not None:
             return plugin
     raise PluginError("no installed provider has sample exports", hint="pip install ogf-aws")

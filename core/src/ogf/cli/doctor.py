@@ -39,12 +39,17 @@ def command(
     Looks at the configuration, the warehouse, credentials and permissions, and says what is missing. Loads nothing.
     """
     from ogf.cli.output import write_json, write_table
+    from ogf.hookspecs import Check
 
-    plugins = options.chosen(providers, config_path=config_path, otherwise_all=True)
+    plugins, broken = options.chosen(providers, config_path=config_path, otherwise_all=True)
     config = options.load_config(
         config_path=config_path, db=db, plugins=plugins, verbose=verbose, runner__wait=wait
     )
     rows = [_row("ogf", check) for check in _general(config)]
+    rows += [
+        _row(error.where, Check("plugin", ok=False, detail=error.message, hint=error.hint))
+        for error in broken
+    ]
     for plugin in plugins:
         rows += [
             _row(f"{plugin.provider.name} {stream}", check) for stream, check in _provider(plugin, config)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ogf.errors import ConfigError
+from ogf.errors import ConfigError, PluginError
 from ogf.window import Month, Window
 
 if TYPE_CHECKING:
@@ -102,15 +102,17 @@ def load_config(
     return config
 
 
-def chosen(names: Iterable[str], *, config_path: Path | None, otherwise_all: bool = False) -> list[Plugin]:
-    """The plugins asked for, else those that the configuration enables.
+def chosen(
+    names: Iterable[str], *, config_path: Path | None, otherwise_all: bool = False
+) -> tuple[list[Plugin], list[PluginError]]:
+    """The plugins asked for, else those that the configuration enables, and why others could not be loaded.
 
     Args:
         otherwise_all: where none is enabled, take every installed one.
 
     Raises:
         ConfigError: none is enabled.
-        PluginError: one cannot be loaded.
+        PluginError: not one can be loaded.
     """
     from ogf import config as configuration
     from ogf.plugins import installed, load
@@ -126,4 +128,13 @@ def chosen(names: Iterable[str], *, config_path: Path | None, otherwise_all: boo
                 f"no provider is enabled (installed: {', '.join(have) or 'none'})",
                 hint="name one with --provider, or set ingestion.<provider>.enabled: true in ogf.yaml",
             )
-    return [load(name) for name in wanted]
+    plugins: list[Plugin] = []
+    errors: list[PluginError] = []
+    for name in wanted:
+        try:
+            plugins.append(load(name))
+        except PluginError as error:
+            errors.append(error)
+    if not plugins:
+        raise errors[0]
+    return plugins, errors

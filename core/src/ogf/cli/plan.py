@@ -37,14 +37,17 @@ def command(
     from ogf.cli.output import write_json, write_table
     from ogf.runner.run import Options, ProviderRun
 
-    plugins = options.chosen(providers, config_path=config_path)
+    plugins, broken = options.chosen(providers, config_path=config_path)
+    for error in broken:
+        click.echo(f"error: {error}", err=True)
     config = options.load_config(
         config_path=config_path, db=db, plugins=plugins, verbose=verbose, runner__wait=wait
     )
     asked = Options(streams=streams, window=options.window(since, until), full=full)
     rows = []
     for plugin in plugins:
-        for item in ProviderRun(plugin, config).plan(asked):
+        run = ProviderRun(plugin, config)
+        for item in run.plan(asked):
             partition = item.partition
             action = "cannot" if partition.problem else "load" if item.load else "skip"
             why = partition.problem.message if partition.problem else item.reason
@@ -59,6 +62,8 @@ def command(
                     "source": partition.source,
                 }
             )
+        for note in run.notes:
+            click.echo(note, err=True)
     if as_json:
         write_json(rows)
     elif rows:
@@ -66,4 +71,6 @@ def command(
         write_table(shown, [[row[name] for name in shown] for row in rows], numbers=["requests"])
     else:
         click.echo("Nothing is listed in this window.", err=True)
-    return ExitCode.PARTIAL if any(row["action"] == "cannot" for row in rows) else ExitCode.SUCCEEDED
+    return (
+        ExitCode.PARTIAL if broken or any(row["action"] == "cannot" for row in rows) else ExitCode.SUCCEEDED
+    )

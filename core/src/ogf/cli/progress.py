@@ -44,6 +44,11 @@ class Lines:
             self.say(f"          {outcome.error_class}: {outcome.message}")
             if outcome.hint:
                 self.say(f"          → {outcome.hint}")
+        for kind in ("service", "unit"):
+            if values := outcome.unmapped.get(kind):
+                self.say(
+                    f"          unmapped {kind}: {', '.join(sorted(values)[:5])}{', …' if len(values) > 5 else ''}"
+                )
         for notice in outcome.notices:
             self.say(f"          ! {notice}")
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import select
+import shutil
+import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +63,9 @@ def command(
     if form == "parquet" and output is None and sys.stdout.isatty():
         raise ConfigError("Parquet would garble the terminal", hint="give it a file with -o, or a pipe")
     config = options.load_config(config_path=config_path, db=db, runner__wait=wait)
+    if output is not None and output.resolve() == config.settings.warehouse.path.resolve():
+        raise ConfigError("the output would overwrite the warehouse", hint="name another file with -o")
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # reading can be stopped at once, even inside DuckDB
     file = WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
     with file.reading() as connection:
         try:
@@ -118,5 +124,11 @@ def _copy(
 ) -> None:
     from ogf.files.table import literal
 
-    target = literal(str(output) if output else "/dev/stdout")
-    connection.execute(f"COPY (SELECT * FROM answer) TO {target} ({_FORMATS[form]})")
+    # Never /dev/stdout by name: opening it truncates a file it points to, and a closed one's number may be reused.
+    with tempfile.TemporaryDirectory() as folder:
+        target = output or Path(folder) / "answer"
+        connection.execute(f"COPY (SELECT * FROM answer) TO {literal(str(target))} ({_FORMATS[form]})")
+        if output is None and sys.stdout is not None:
+            with target.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.flush()

@@ -78,7 +78,7 @@ def command(
     from ogf.runner.run import Options, ProviderRun, overall
     from ogf.telemetry import masked
 
-    plugins = options.chosen(providers, config_path=config_path)
+    plugins, broken = options.chosen(providers, config_path=config_path)
     config = options.load_config(
         config_path=config_path,
         db=db,
@@ -89,8 +89,12 @@ def command(
     )
     asked = Options(streams=streams, window=options.window(since, until), full=full)
     cancel = Cancel()
-    results: list[RunResult] = []
-    errors: list[OgfError] = []
+    errors: list[OgfError] = list(broken)
+    results = [
+        RunResult(error.where, "", status="failed", message=error.message, hint=error.hint)
+        for error in broken
+    ]
+    several = len(plugins) + len(broken) > 1
     with stopping(cancel):
         for plugin in plugins:
             if cancel.is_set():
@@ -100,7 +104,7 @@ def command(
                 with _shown(show):
                     result = ProviderRun(plugin, config, cancel=cancel, reporter=show).run(asked)
             except OgfError as error:
-                if len(plugins) == 1:
+                if not several:
                     raise
                 errors.append(error)
                 text = masked(f"{error.where}: {error.message}" if error.where else error.message)
@@ -109,11 +113,13 @@ def command(
                 )
             results.append(result)
             show_summary(show, result, quiet=quiet)
-    if len(plugins) > 1:
-        _show_failures(results, of=len(plugins))
+    if several:
+        _show_failures(results, of=len(plugins) + len(broken))
     if as_json:
         write_json([result.as_json() for result in results])
-    return errors[0].exit_code if len(errors) == len(plugins) else overall(results, strict=strict)
+    return (
+        errors[0].exit_code if len(errors) == len(plugins) + len(broken) else overall(results, strict=strict)
+    )
 
 
 def _shown(show: Lines) -> AbstractContextManager[Any]:

@@ -98,7 +98,7 @@ class Runner(Section):
         default=6 * 3600.0, description="how old pages of a source without versions may be to be resumed from"
     )
     time_budget: Annotated[Duration, Gt(0)] = Field(
-        default=6 * 3600.0, description="what the retries of one file or query may wait in total"
+        default=6 * 3600.0, description="what the retries of one partition may wait in total"
     )
     memory_limit: Size = Field(default=640_000_000, description="of DuckDB, for loader and workers together")
 

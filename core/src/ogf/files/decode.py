@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHUNK = 1 << 20
+LONGEST_LINE = 4 << 20
 
 
 class Format(StrEnum):
@@ -131,10 +132,12 @@ def _not_utf8(uri: str, offset: int) -> SourceError:
 
 
 def first_line(stream: IO[bytes]) -> bytes:
-    """Read the header line: up to a line feed outside quotes."""
-    line = stream.readline()
-    while line.count(b'"') % 2 and (more := stream.readline()):
+    """Read the header line: up to a line feed outside quotes, and no further than any line may be."""
+    line = stream.readline(LONGEST_LINE)
+    quotes = line.count(b'"')
+    while quotes % 2 and len(line) < LONGEST_LINE and (more := stream.readline(LONGEST_LINE)):
         line += more
+        quotes += more.count(b'"')
     return line
 
 

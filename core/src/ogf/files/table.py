@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from ogf.errors import ErrorClass, SourceError
-from ogf.files.decode import DAMAGE, Format, chunks, damaged, first_line, open_text, sniff, text_of
+from ogf.files.decode import (
+    DAMAGE,
+    LONGEST_LINE,
+    Format,
+    chunks,
+    damaged,
+    first_line,
+    open_text,
+    sniff,
+    text_of,
+)
 from ogf.files.feed import Feed
 
 if TYPE_CHECKING:
@@ -21,7 +31,6 @@ if TYPE_CHECKING:
 
     from ogf.files.store import File
 
-_MAX_LINE = 4 << 20
 _serial = itertools.count()
 
 
@@ -171,7 +180,12 @@ def _header(line: bytes, uri: str) -> tuple[str, ...]:
         text = line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _no_csv(uri, "its first line is not UTF-8 text") from error
-    names = next(csv.reader(io.StringIO(text)), [])
+    if len(line) >= LONGEST_LINE or text.count('"') % 2:
+        raise _no_csv(uri, "its first line, the header, has no end")
+    try:
+        names = next(csv.reader(io.StringIO(text)), [])
+    except csv.Error as error:
+        raise _no_csv(uri, f"its header cannot be read ({error})") from error
     if any(ord(letter) < 32 and letter not in "\t\r\n" for letter in text):
         raise _no_csv(uri, "its first line holds control characters (is it a Hive text table?)")
     return () if not any(name.strip() for name in names) else tuple(name.strip() for name in names)
@@ -191,6 +205,6 @@ def _read_csv(path: Path, columns: Iterable[str]) -> str:
     types = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
     return (
         f"read_csv({literal(str(path))}, auto_detect=false, header=false, columns={{{types}}}, delim=',', "
-        f"quote='\"', escape='\"', nullstr=['', 'NULL'], compression='none', max_line_size={_MAX_LINE}, "
+        f"quote='\"', escape='\"', nullstr=['', 'NULL'], compression='none', max_line_size={LONGEST_LINE}, "
         "store_rejects=true, rejects_limit=0)"
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from ogf.runner.plan import Planned
+    from ogf.runner.planner import Listing
     from ogf.runner.report import RunResult
     from ogf.warehouse.file import WarehouseFile
 
@@ -47,15 +48,15 @@ class Books:
     """The ledger of one provider's run. The caller holds the run lock.
 
     Args:
-        keeps_history: streams whose superseded loads stay.
+        prunes: streams whose superseded loads go at the end of the run.
     """
 
     def __init__(
-        self, warehouse: WarehouseFile, *, org_id: str, provider: str, keeps_history: frozenset[str]
+        self, warehouse: WarehouseFile, *, org_id: str, provider: str, prunes: frozenset[str]
     ) -> None:
         self.warehouse = warehouse
         self._who: dict[str, Any] = {"org_id": org_id, "provider": provider}
-        self._keeps = keeps_history
+        self._prunes = prunes
 
     def start(self, *, window: str) -> Started:
         """Open the run. Whatever a crashed run left `running` is closed first: we hold the lock, so it is dead."""
@@ -99,6 +100,8 @@ class Books:
             unfinished: dict[tuple[str, str], list[ledger.Load]] = {}
             for old in ledger.rows(session, ledger.Load, status="loading", **self._who):
                 unfinished.setdefault((old.stream, old.partition_key), []).append(ledger.revised(old))
+            fresh: list[ledger.Load] = []
+            given_up: list[ledger.Load] = []
             for item in planned:
                 key = (item.partition.stream, item.partition.key)
                 load: ledger.Load | None = None
@@ -107,7 +110,7 @@ class Books:
                     if load is None and old.digest == item.digest and young:
                         load = old
                     else:
-                        ledger.put(session, ledger.revised(old, status="abandoned"))
+                        given_up.append(ledger.revised(old, status="abandoned"))
                 appended: frozenset[str] = frozenset()
                 if load is None:
                     last += 1
@@ -122,12 +125,14 @@ class Books:
                         started_at=ledger.now(),
                         **self._who,
                     )
-                    ledger.put(session, load)
+                    fresh.append(load)
                 else:
                     appended = frozenset(
                         segment.name for segment in ledger.rows(session, ledger.Segment, load_id=load.load_id)
                     )
                 opened[key] = OpenLoad(load, appended)
+            ledger.put(session, *given_up)
+            ledger.add(session, *fresh)
         return opened
 
     def abandon(self, load: ledger.Load, planned: Planned, *, checked: bool) -> None:
@@ -166,30 +171,24 @@ class Books:
         started: Started,
         result: RunResult,
         *,
-        unlisted: Iterable[ledger.PartitionState],
-        seen: Iterable[ledger.PartitionState],
+        listing: Listing,
     ) -> list[ledger.Load]:
-        """Close the run, prune what nobody can see, and return the loads whose segments may go.
-
-        Args:
-            unlisted: partitions that the source no longer names.
-            seen: partitions that it still names, unchanged.
-        """
+        """Close the run, prune what nobody can see, and return the loads whose segments may go."""
         at = ledger.now()
         failed = result.status in ("failed", "partial", "cancelled")
         with self.warehouse.writing() as connection:
             with ledger.transaction(connection) as session:
-                for state in unlisted:
-                    ledger.put(session, ledger.revised(state, listed=False))
-                confirmed = {(state.stream, state.partition_key) for state in seen}
-                for state in seen:
-                    ledger.put(session, _confirmed(state, at))
-                for load in ledger.rows(session, ledger.Load, status="loading", **self._who):
-                    if (
-                        load.stream,
-                        load.partition_key,
-                    ) in confirmed:  # the source went back to what is current
-                        ledger.put(session, ledger.revised(load, status="abandoned"))
+                ledger.put(session, *(ledger.revised(state, listed=False) for state in listing.vanished))
+                ledger.put(session, *(_confirmed(state, at) for state in listing.seen))
+                ledger.remove(session, *listing.resolved)
+                ledger.put(
+                    session,
+                    *(
+                        ledger.revised(load, status="abandoned")
+                        for load in ledger.rows(session, ledger.Load, status="loading", **self._who)
+                        if listing.needs_no_load(load.stream, load.partition_key)
+                    ),
+                )
                 ledger.put(
                     session,
                     ledger.revised(
@@ -225,13 +224,13 @@ class Books:
             load
             for status in ("abandoned", "superseded")
             for load in ledger.rows(session, ledger.Load, status=status, pruned_at=None, **self._who)
-            if status == "abandoned" or load.stream not in self._keeps
+            if status == "abandoned" or load.stream in self._prunes
         ]
         if gone:
             facts.prune(connection, [load.load_id for load in gone])
             passing("prune.inside")
-            for load in gone:
-                ledger.put(session, ledger.revised(load, pruned_at=ledger.now()))
+            at = ledger.now()
+            ledger.put(session, *(ledger.revised(load, pruned_at=at) for load in gone))
         return gone
 
     def _connector(self, found: Iterable[ledger.Connector]) -> ledger.Connector:

@@ -73,9 +73,10 @@ class FactCache(MutableMapping[str, Any]):
 
     def save(self) -> None:
         if self._dirty:
-            fresh = self._path.with_suffix(".new")
-            fresh.write_text(json.dumps(self._facts), encoding="utf-8")
-            fresh.replace(self._path)
+            fresh = self._path.with_suffix(f".{os.getpid()}")
+            with contextlib.suppress(OSError):  # what cannot be remembered is found out again
+                fresh.write_text(json.dumps(self._facts), encoding="utf-8")
+                fresh.replace(self._path)
             self._dirty = False
 
     def __getitem__(self, key: str) -> Any:
@@ -97,7 +98,9 @@ class FactCache(MutableMapping[str, Any]):
 
 
 class TaskContext:
-    """One task's context; implements `ogf.hookspecs.Context`."""
+    """One task's context; implements `ogf.hookspecs.Context`. `Contexts.make` gives it its `retry`."""
+
+    retry: Retry
 
     def __init__(
         self,
@@ -108,7 +111,6 @@ class TaskContext:
         scratch: Path,
         cache: MutableMapping[str, Any],
         connections: Connections,
-        retry: Retry,
         notes: list[str],
         log: Any,
     ) -> None:
@@ -117,7 +119,6 @@ class TaskContext:
         self.settings = settings
         self.scratch = scratch
         self.cache = cache
-        self.retry = retry
         self.connections = connections
         self.tables: list[Table] = []
         self._notes = notes
@@ -166,6 +167,8 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
 
 def _alive(pid: str) -> bool:
+    if pid == str(os.getpid()):  # ours is not made yet: in a container, the one before us had the same number
+        return False
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

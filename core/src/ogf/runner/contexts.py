@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ogf.redaction import Redactor
 from ogf.runner.classify import classify
 from ogf.runner.context import Connections, FactCache, TaskContext, scratch_folder
 from ogf.runner.retry import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ogf.config import Config, ProviderSettings
     from ogf.hookspecs import Verdict
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from ogf.runner.spool import Spool
 
 LOADER_MB = 256
-_SMALLEST_WORKER_MB = 256
+SMALLEST_WORKER_MB = 256
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,8 @@ class Workshop:
     limiter: TokenBucket
     cancel: Cancel
     clock: Clock
+    notes: list[str]
+    mask: Callable[[str], str]
     log: Any
 
     @contextmanager
@@ -51,12 +52,12 @@ class Workshop:
             connections = Connections(
                 scratch=scratch,
                 threads=max(1, (os.cpu_count() or 1) // workers),
-                memory_mb=max(_SMALLEST_WORKER_MB, memory_mb // workers),
+                memory_mb=max(SMALLEST_WORKER_MB, memory_mb // workers),
                 lookups={"ogf_units": units, **self.plugin.provider.lookups},
             )
             cache = FactCache(self.spool.cache_file)
             try:
-                yield Contexts(self, scratch, connections, cache, notes=[])
+                yield Contexts(self, scratch, connections, cache)
             finally:
                 connections.close()
                 cache.save()
@@ -64,32 +65,18 @@ class Workshop:
 
 @dataclass(frozen=True)
 class Contexts:
-    """Contexts that share scratch space, connections, the fact cache and what plugins noted for the user."""
+    """Contexts that share scratch space, connections and cache. A partition's chains share its retry budget."""
 
     shop: Workshop
     scratch: Path
     connections: Connections
     cache: FactCache
-    notes: list[str]
+    retries: dict[tuple[str, str], Retry] = field(default_factory=dict)
 
     def make(self, stream: str, key: str = "") -> TaskContext:
-        """Make the context of one task, with a retry budget of its own."""
+        """Make the context of one task."""
         shop = self.shop
         log = shop.log.bind(stream=stream, partition=key) if key else shop.log.bind(stream=stream)
-
-        def verdict(error: BaseException) -> Verdict:
-            return shop.plugin.classify_error(ctx, error) or classify(error)
-
-        retry = Retry(
-            max_attempts=shop.settings.max_retries,
-            clock=shop.clock,
-            limiter=shop.limiter,
-            cancel=shop.cancel,
-            classify=verdict,
-            log=log,
-            budget_seconds=shop.config.settings.runner.time_budget,
-            mask=Redactor(shop.config.secrets()).text,
-        )
         ctx = TaskContext(
             provider=shop.plugin.provider.name,
             org_id=shop.org_id,
@@ -97,8 +84,24 @@ class Contexts:
             scratch=self.scratch,
             cache=self.cache,
             connections=self.connections,
-            retry=retry,
-            notes=self.notes,
+            notes=shop.notes,
             log=log,
+        )
+
+        def verdict(error: BaseException) -> Verdict:
+            return shop.plugin.classify_error(ctx, error) or classify(error)
+
+        ctx.retry = self.retries.setdefault(
+            (stream, key),
+            Retry(
+                max_attempts=shop.settings.max_retries,
+                clock=shop.clock,
+                limiter=shop.limiter,
+                cancel=shop.cancel,
+                classify=verdict,
+                log=log,
+                budget_seconds=shop.config.settings.runner.time_budget,
+                mask=shop.mask,
+            ),
         )
         return ctx

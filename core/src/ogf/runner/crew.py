@@ -45,10 +45,8 @@ class Crew:
     def submit(self, pool: Executor, work: Work) -> None:
         """Hand every chain of a partition to the pool."""
         partition = work.planned.partition
-        for index, request in enumerate(partition.requests):
+        for request in partition.requests:
             chain = Chain(
-                load_id=work.open_load.load.load_id,
-                index=index,
                 request=request,
                 folder=work.folder,
                 where=work.where,

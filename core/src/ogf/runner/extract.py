@@ -37,8 +37,6 @@ class Chain:
         hashed: its partition has no version, so its content decides.
     """
 
-    load_id: int
-    index: int
     request: Request
     folder: Path
     where: str
@@ -68,10 +66,11 @@ def extract_chain(
     while request is not None:
         cancel.raise_if_set()
         guard.admit({"key": request.key, "params": dict(request.params)})
-        path = segment_path(chain.folder, chain.index, chain.request, page)
-        if not path.exists():
+        path = segment_path(chain.folder, chain.request, page)
+        facts = _finished(path, chain=chain, ctx=ctx)
+        if facts is None:
             _make_segment(request, path, chain=chain, ctx=ctx, plugin=plugin)
-        facts = read_segment(ctx.duckdb, path, hashed=chain.hashed)
+            facts = read_segment(ctx.duckdb, path, hashed=chain.hashed)
         guard.page_done(facts.rows + facts.rejected, has_more=facts.footer.next is not None)
         ctx.log.debug(
             chain.page_event,
@@ -83,6 +82,17 @@ def extract_chain(
         done(facts)
         request = facts.footer.next
         page += 1
+
+
+def _finished(path: Path, *, chain: Chain, ctx: TaskContext) -> SegmentFacts | None:
+    """A segment that an earlier attempt finished. One that a power loss damaged is made again."""
+    if not path.exists():
+        return None
+    try:
+        return read_segment(ctx.duckdb, path, hashed=chain.hashed)
+    except (duckdb.Error, LookupError, ValueError):
+        path.unlink()
+        return None
 
 
 def _make_segment(request: Request, path: Path, *, chain: Chain, ctx: TaskContext, plugin: Plugin) -> None:

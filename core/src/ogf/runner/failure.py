@@ -22,12 +22,13 @@ def classified(error: BaseException, *, ctx: TaskContext, where: str, log: Any) 
     if not isinstance(error, Exception):
         raise error
     verdict = ctx.retry.classify(error)
-    if verdict.error_class is ErrorClass.UNKNOWN:
+    hopeless = isinstance(error, OgfError) and verdict.error_class is ErrorClass.UNKNOWN
+    if verdict.error_class is ErrorClass.UNKNOWN and not hopeless:
         log.error("unexpected error", where=where, exc_info=error)
     known = error if isinstance(error, OgfError) else None
     found = SourceError(
         ctx.retry.mask(known.message if known else f"{type(error).__name__}: {error}"),
-        error_class=verdict.error_class,
+        error_class=ErrorClass.BAD_REQUEST if hopeless else verdict.error_class,
         where=where,
         hint=(known.hint if known else "") or verdict.hint,
         restart=verdict.restart,

@@ -35,7 +35,7 @@ def append_segments(
             at = ledger.now()
             ledger.add(
                 session,
-                [
+                *(
                     ledger.Segment(
                         load_id=load_id,
                         name=segment.name,
@@ -44,6 +44,6 @@ def append_segments(
                         appended_at=at,
                     )
                     for segment in segments
-                ],
+                ),
             )
     passing("append.after")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ogf.runner.spool import digest
+from ogf.window import Month
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,15 +73,19 @@ def decide(
     return Planned(partition, load, reason, made_from, state)
 
 
-def vanished(states: Mapping[str, PartitionState], listed: list[Planned], window: Window) -> list[str]:
-    """Keys that the warehouse holds and the source, asked for their month, no longer lists."""
-    from ogf.window import Month
+def vanished(
+    states: Mapping[str, PartitionState], listed: list[Planned], window: Window
+) -> list[PartitionState]:
+    """What the warehouse knows and the source, asked for its month, no longer lists.
 
+    Months of which something could not be read are left out: what is missing there may only be unreadable.
+    """
     named = {item.partition.key for item in listed}
+    troubled = {str(item.partition.month) for item in listed if item.partition.problem is not None}
     return [
-        key
+        state
         for key, state in states.items()
         if key not in named
-        and state.load_id is not None
+        and (state.month is None or state.month not in troubled)
         and (not any(window) or (state.month is not None and Month.parse(state.month) in window))
     ]

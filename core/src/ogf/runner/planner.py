@@ -23,24 +23,45 @@ if TYPE_CHECKING:
 
 
 @dataclass
+class Listing:
+    """What the listings of a run told about partitions that the warehouse knows.
+
+    Attributes:
+        seen: listed, and unchanged.
+        vanished: loaded once, and not named any more.
+        resolved: never loaded, only failed, and not named any more: nothing is left of them.
+        complete: stream → keys, where the whole stream was listed.
+    """
+
+    seen: list[PartitionState] = field(default_factory=list)
+    vanished: list[PartitionState] = field(default_factory=list)
+    resolved: list[PartitionState] = field(default_factory=list)
+    complete: dict[str, set[str]] = field(default_factory=dict)
+
+    def needs_no_load(self, stream: str, key: str) -> bool:
+        """Whether a load begun for this partition is in vain: it is unchanged, or gone."""
+        unchanged = any((state.stream, state.partition_key) == (stream, key) for state in self.seen)
+        return unchanged or (stream in self.complete and key not in self.complete[stream])
+
+
+@dataclass
 class Planner:
     """Plans stream after stream into `todo`; everything else goes into the result at once.
 
     Attributes:
         states: partition states by stream and key.
-        lookback_days: without a window, look only at months overlapping so many days, once a stream has been loaded.
-        seen: states of partitions that are listed unchanged.
-        unlisted: states of partitions that the source names no more.
+        unfinished: streams with loads that an earlier run began and did not finish.
+        lookback_days: without a window, look only at months overlapping so many days, once all has been loaded.
     """
 
     plugin: Plugin
     states: Mapping[str, Mapping[str, PartitionState]]
     window: Window
+    unfinished: frozenset[str]
     lookback_days: int | None
     full: bool
     log: Any
-    seen: list[PartitionState] = field(default_factory=list)
-    unlisted: list[PartitionState] = field(default_factory=list)
+    listing: Listing = field(default_factory=Listing)
 
     def stream(self, contexts: Contexts, name: str) -> list[Planned]:
         """List a stream and decide about each partition. Raises whatever the listing raises."""
@@ -68,7 +89,7 @@ class Planner:
             log_failure(self.log, self.plugin.provider.stream(name), "", failure)
             self._tell(_failed(name, "", failure), result, reporter)
             return []
-        self._note_vanished(name, planned, result)
+        self._compare(name, planned, result)
         todo = []
         for item in planned:
             if item.partition.problem is not None:
@@ -100,23 +121,32 @@ class Planner:
         )
 
     def window_of(self, stream: str) -> Window:
-        """The window asked for; else the look-back, once a first load has been made; else everything."""
-        if any(self.window) or self.lookback_days is None or not self.states.get(stream):
+        """The window asked for; else the look-back, once everything has been loaded; else everything."""
+        states = self.states.get(stream, {}).values()
+        to_do = not states or stream in self.unfinished or any(state.status == "failed" for state in states)
+        if any(self.window) or self.lookback_days is None or to_do:
             return self.window
         return Window(Month.of(dt.datetime.now(dt.UTC).date() - dt.timedelta(days=self.lookback_days)), None)
 
-    def _note_vanished(self, name: str, planned: list[Planned], result: RunResult) -> None:
-        states = self.states.get(name, {})
-        for key in vanished(states, planned, self.window_of(name)):
-            self.unlisted.append(states[key])
-            result.notices.append(
-                f"{name} {key}: the source does not list it any more; its {states[key].row_count:,} rows are kept"
-            )
+    def _compare(self, name: str, planned: list[Planned], result: RunResult) -> None:
+        """Note what the warehouse knows of this stream and the source does not name any more."""
+        window = self.window_of(name)
+        if not any(window):
+            self.listing.complete[name] = {item.partition.key for item in planned}
+        for state in vanished(self.states.get(name, {}), planned, window):
+            if state.load_id is None:
+                self.listing.resolved.append(state)
+            elif state.listed:
+                self.listing.vanished.append(state)
+                result.notices.append(
+                    f"{name} {state.partition_key}: the source does not list it any more; "
+                    f"its {state.row_count:,} rows are kept"
+                )
 
     def _unchanged(self, item: Planned) -> PartitionOutcome:
         outcome = PartitionOutcome(item.partition.stream, item.partition.key, "unchanged", item.reason)
         if item.state is not None:
-            self.seen.append(item.state)
+            self.listing.seen.append(item.state)
             outcome.rows, outcome.standing = item.state.row_count, list(item.state.notices)
         return outcome
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from ogf.errors import Cancelled, ConfigError, ErrorClass, ExitCode
+from ogf.errors import Cancelled, ConfigError, ErrorClass, ExitCode, WarehouseError
+from ogf.redaction import Redactor
 from ogf.runner.books import Books, Started
 from ogf.runner.clock import Cancel, SystemClock
-from ogf.runner.contexts import LOADER_MB, Workshop
+from ogf.runner.contexts import LOADER_MB, SMALLEST_WORKER_MB, Workshop
 from ogf.runner.driver import Driver, Rules
 from ogf.runner.limiter import TokenBucket
 from ogf.runner.lock import run_lock
@@ -65,7 +66,9 @@ class ProviderRun:
         self.clock = clock or SystemClock()
         self.reporter: Reporter = reporter or Silent()
         self.log: Any = structlog.get_logger("ogf").bind(provider=self.name)
-        self.db = Path(config.settings.warehouse.path)
+        self.notes: list[str] = []
+        # One file, one lock and one spool, whatever path leads to it.
+        self.db = Path(config.settings.warehouse.path).expanduser().resolve()
         self.warehouse = WarehouseFile(
             self.db,
             wait=config.settings.runner.wait,
@@ -79,7 +82,7 @@ class ProviderRun:
             self.clock,
             on_wait=self._limited,
         )
-        self.workers: int = config.settings.runner.workers or os.cpu_count() or 1
+        self.workers: int = config.settings.runner.workers or _default_workers(config)
 
     def run(self, options: Options) -> RunResult:
         """Plan, extract, load and publish. Failures are in the result.
@@ -94,16 +97,16 @@ class ProviderRun:
         self.warehouse.require_folder()
         self.log.info("starting ingestion", streams=streams, window=str(options.window))
         with run_lock(self.spool.lock_file, what=f"{self.name} (organisation {self.org_id})"):
-            books = Books(
-                self.warehouse, org_id=self.org_id, provider=self.name, keeps_history=self._keeps_history()
-            )
+            books = Books(self.warehouse, org_id=self.org_id, provider=self.name, prunes=self._prunes())
             started = books.start(window=str(options.window))
             self.spool.sweep(
                 self.spool.load_folder(load.stream, load.digest, load.load_id) for load in started.unfinished
             )
             result.run_id = started.run.run_id
             self.log = self.log.bind(run=result.run_id)
-            self._run(self._planner(options, started.states), streams, books, started, result)
+            unfinished = frozenset(load.stream for load in started.unfinished)
+            planner = self._planner(options, started.states, unfinished)
+            self._run(planner, streams, books, started, result)
         result.seconds = time.monotonic() - began
         self.log.info(
             "ingestion complete",
@@ -118,11 +121,16 @@ class ProviderRun:
 
     def plan(self, options: Options) -> list[Planned]:
         """Say what a run would do and why. Writes nothing to the warehouse."""
+        self.warehouse.require_folder()
         states: dict[str, dict[str, ledger.PartitionState]] = {}
+        unfinished: frozenset[str] = frozenset()
         if self.db.exists():
             with self.warehouse.reading() as connection, ledger.transaction(connection) as session:
-                states = ledger.states(session, org_id=self.org_id, provider=self.name)
-        planner = self._planner(options, states)
+                who = {"org_id": self.org_id, "provider": self.name}
+                states = ledger.states(session, **who)
+                begun = ledger.rows(session, ledger.Load, status="loading", **who)
+                unfinished = frozenset(load.stream for load in begun)
+        planner = self._planner(options, states, unfinished)
         with self._workshop().open(workers=1) as contexts:
             return [item for name in self._streams(options) for item in planner.stream(contexts, name)]
 
@@ -144,7 +152,6 @@ class ProviderRun:
                         todo += planner.todo(
                             contexts, name, result=result, books=books, reporter=self.reporter
                         )
-                    result.notices += contexts.notes
                 chains = sum(len(item.partition.requests) for item in todo)
                 self.reporter.planned(self.name, partitions=len(todo), chains=chains)
                 if todo:
@@ -166,9 +173,19 @@ class ProviderRun:
             self.cancel.raise_if_set()
         except Cancelled as error:
             result.status, result.message = "cancelled", error.message
+        except BaseException as error:
+            result.status, result.message = "failed", str(error)
+            with suppress(WarehouseError):  # the first error says more; the next start closes the run
+                self._finish(planner, books, started, result)
+            raise
         else:
             _judge(result)
-        for load in books.finish(started, result, unlisted=planner.unlisted, seen=planner.seen):
+        result.notices += self.notes
+        self._finish(planner, books, started, result)
+
+    def _finish(self, planner: Planner, books: Books, started: Started, result: RunResult) -> None:
+        books.warehouse = self.warehouse.patient()
+        for load in books.finish(started, result, listing=planner.listing):
             self.spool.drop(self.spool.load_folder(load.stream, load.digest, load.load_id))
 
     def _rules(self, workers: int) -> Rules:
@@ -181,12 +198,16 @@ class ProviderRun:
         )
 
     def _planner(
-        self, options: Options, states: Mapping[str, Mapping[str, ledger.PartitionState]]
+        self,
+        options: Options,
+        states: Mapping[str, Mapping[str, ledger.PartitionState]],
+        unfinished: frozenset[str],
     ) -> Planner:
         return Planner(
             plugin=self.plugin,
             states=states,
             window=options.window,
+            unfinished=unfinished,
             lookback_days=self.config.settings.ingestion.lookback_days,
             full=options.full,
             log=self.log,
@@ -202,6 +223,8 @@ class ProviderRun:
             limiter=self.limiter,
             cancel=self.cancel,
             clock=self.clock,
+            notes=self.notes,
+            mask=Redactor(self.config.secrets()).text,
             log=self.log,
         )
 
@@ -230,17 +253,23 @@ class ProviderRun:
             )
         return ready
 
-    def _keeps_history(self) -> frozenset[str]:
-        """Streams that keep superseded loads: by nature, unless their own setting says otherwise."""
+    def _prunes(self) -> frozenset[str]:
+        """Streams that keep no superseded loads: by nature, unless their own setting says otherwise."""
         return frozenset(
             stream.name
             for stream in self.plugin.provider.streams
-            if getattr(getattr(self.settings, stream.name, None), "keeps_history", stream.keeps_history)
+            if not getattr(getattr(self.settings, stream.name, None), "keeps_history", stream.keeps_history)
         )
 
     def _limited(self, seconds: float) -> None:
         if seconds > 0.1:
             self.log.info("rate limiting applied", wait_ms=round(seconds * 1000))
+
+
+def _default_workers(config: Config) -> int:
+    """One for each core that this process may use, as far as the memory limit goes; two at the least."""
+    memory_mb = config.settings.runner.memory_limit // 1_000_000 - LOADER_MB
+    return min(len(os.sched_getaffinity(0)), max(2, memory_mb // SMALLEST_WORKER_MB))
 
 
 def _judge(result: RunResult) -> None:

@@ -75,11 +75,11 @@ class Spool:
                         self.drop(folder)
 
 
-def segment_path(folder: Path, chain: int, first: Request, page: int) -> Path:
+def segment_path(folder: Path, first: Request, page: int) -> Path:
     """Where a chain's page lies. The chain is known by its first request: another listing may order them anew."""
     asked = json.dumps([first.key, dict(first.params)], sort_keys=True)
-    identity = hashlib.sha256(asked.encode()).hexdigest()[:8]
-    return folder / f"{chain:05d}-{identity}" / f"{page:06d}.parquet"
+    identity = hashlib.sha256(asked.encode()).hexdigest()[:16]
+    return folder / identity / f"{page:06d}.parquet"
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,10 @@ class WarehouseFile:
             self._interrupted()
             time.sleep(_RETRY_SECONDS)
 
+    def patient(self) -> WarehouseFile:
+        """The same file, waiting its turn even after a cancel: what is left to write must be written."""
+        return WarehouseFile(self.path, wait=self._wait, memory_mb=self._memory_mb, threads=self._threads)
+
     def require_folder(self) -> None:
         """Raise if the folder of the file is missing: nobody but the user creates it."""
         if not self.path.parent.is_dir():

@@ -142,20 +142,40 @@ def _session(connection: duckdb.DuckDBPyConnection) -> Iterator[Session]:
         yield session
 
 
-def put(session: Session, row: SQLModel) -> None:
-    """Write a row in place of the one with the same natural key."""
-    table = sa.inspect(type(row)).local_table
-    values = row.model_dump()
-    session.execute(
-        sa.delete(table).where(*(column == values[column.key] for column in table.primary_key.columns))
-    )
-    session.execute(sa.insert(table).values(**values))
+def put(session: Session, *rows: SQLModel) -> None:
+    """Write rows of one model in place of those with the same natural keys.
+
+    A few statements for any number of rows: each INSERT of a transaction holds on to memory until its end.
+    """
+    for some in _chunks(rows):
+        remove(session, *some)
+        add(session, *some)
 
 
-def add(session: Session, new: Sequence[SQLModel]) -> None:
-    """Write rows of one model that are known to be new, in one statement."""
-    table = sa.inspect(type(new[0])).local_table
-    session.execute(sa.insert(table).values([row.model_dump() for row in new]))
+def remove(session: Session, *rows: SQLModel) -> None:
+    """Delete rows of one model by their natural keys."""
+    for some in _chunks(rows):
+        table, where = _same_keys(some)
+        session.execute(sa.delete(table).where(where))
+
+
+def add(session: Session, *rows: SQLModel) -> None:
+    """Write rows of one model that are known to be new."""
+    for some in _chunks(rows):
+        table = sa.inspect(type(some[0])).local_table
+        session.execute(sa.insert(table).values([row.model_dump() for row in some]))
+
+
+def _same_keys(rows: Sequence[SQLModel]) -> tuple[Any, Any]:
+    table = sa.inspect(type(rows[0])).local_table
+    key = list(table.primary_key.columns)
+    keys = [tuple(getattr(row, column.key) for column in key) for row in rows]
+    return table, sa.tuple_(*key).in_(keys)
+
+
+def _chunks(rows: Sequence[SQLModel], size: int = 500) -> Iterator[Sequence[SQLModel]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 def rows(session: Session, model: type[_Model], **equal: Any) -> Sequence[_Model]:

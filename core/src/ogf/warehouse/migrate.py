@@ -43,12 +43,18 @@ def upgrade(
 
     Raises:
         WarehouseNewer: a newer ogf wrote it.
+        WarehouseError: something else did.
     """
     steps = shipped() if migrations is None else migrations
     have, newest = schema_version(connection), max(steps)
     _refuse_newer(have, newest, where)
     if have == newest:
         return
+    if (
+        have == 0
+        and connection.execute("SELECT 1 FROM duckdb_tables() WHERE NOT internal LIMIT 1").fetchone()
+    ):
+        raise _foreign(where)
     connection.begin()
     try:
         connection.execute(
@@ -74,10 +80,20 @@ def require_current(connection: duckdb.DuckDBPyConnection, *, where: str) -> Non
     """
     have, newest = schema_version(connection), max(shipped())
     _refuse_newer(have, newest, where)
+    if have == 0:
+        raise _foreign(where)
     if have < newest:
-        age = f"has schema {have}, older than this ogf's {newest}" if have else "was not written by ogf"
-        hint = "`ogf migrate` or the next `ogf run` upgrades it" if have else "point --db at another file"
-        raise WarehouseError(f"this DuckDB file {age}", where=where, hint=hint)
+        raise WarehouseError(
+            f"this warehouse has schema {have}, older than this ogf's {newest}",
+            where=where,
+            hint="the next `ogf run` upgrades it",
+        )
+
+
+def _foreign(where: str) -> WarehouseError:
+    return WarehouseError(
+        "this DuckDB file was not written by ogf", where=where, hint="point --db (or OGF_DB) at another file"
+    )
 
 
 def _refuse_newer(have: int, newest: int, where: str) -> None:

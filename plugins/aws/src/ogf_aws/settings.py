@@ -65,10 +65,17 @@ def _blank_is_none(value: object) -> object:
 OptionalSecret = Annotated[Secret | None, BeforeValidator(_blank_is_none)]
 
 
+def _place(value: str | None) -> str | None:
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", value or "")
+    if scheme and scheme[1].lower() not in ("s3", "file"):
+        raise ValueError("it must be s3://bucket/prefix, or the path of a local folder")
+    return value
+
+
 class CurSettings(Section):
     """The stream `cur`: Cost and Usage Reports."""
 
-    location: OptionalText = Field(
+    location: Annotated[OptionalText, AfterValidator(_place)] = Field(
         default=None, description="s3://bucket/prefix or a local folder; wins over bucket and prefix"
     )
     keeps_history: Flag = Field(default=False, description="keep superseded deliveries")

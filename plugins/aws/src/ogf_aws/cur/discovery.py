@@ -19,6 +19,7 @@ from ogf.hookspecs import Partition, Problem, Request
 from ogf.window import Window
 from ogf_aws.cur.loose import loose_partitions
 from ogf_aws.cur.manifests import DATA_NAME, MANIFEST_NAME, Manifest, is_foreign, parse, period_of
+from ogf_aws.cur.payer import wrong_payer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -194,19 +195,8 @@ def _partition(ctx: Context, store: ObjectStore, item: Object, manifest: Manifes
         ),
         month=manifest.month,
         source=store.uri(item.key),
-        problem=_wrong_payer(ctx, manifest),
+        problem=wrong_payer(ctx, manifest.account),
         local=not store.remote,
-    )
-
-
-def _wrong_payer(ctx: Context, manifest: Manifest) -> Problem | None:
-    expected = ctx.settings.account_id
-    if not expected or not manifest.account or manifest.account == expected:
-        return None
-    return Problem(
-        ErrorClass.BAD_REQUEST,
-        f"the report belongs to account {manifest.account}, the configuration expects {expected}",
-        "correct ingestion.aws.account_id, or point bucket, prefix or location at the right report",
     )
 
 

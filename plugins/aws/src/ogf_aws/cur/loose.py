@@ -15,6 +15,7 @@ from ogf.errors import ErrorClass, SourceError
 from ogf.hookspecs import Partition, Problem, Request
 from ogf.window import Month
 from ogf_aws.cur.mapping import billing_periods_sql
+from ogf_aws.cur.payer import wrong_payer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,9 @@ def loose_partitions(
                 holders[payer, month].append(item)
         except SourceError as error:
             broken.append(_broken(store, item, error))
-    listed = [_partition(store, payer, month, items) for (payer, month), items in sorted(holders.items())]
+    listed = [
+        _partition(ctx, store, payer, month, items) for (payer, month), items in sorted(holders.items())
+    ]
     return broken + [item for item in listed if item.month is None or item.month in window]
 
 
@@ -76,7 +79,7 @@ def _refused_lines(ctx: Context) -> int:
     return int(row[0]) if row else 0
 
 
-def _partition(store: ObjectStore, payer: str, month: str, items: list[Object]) -> Partition:
+def _partition(ctx: Context, store: ObjectStore, payer: str, month: str, items: list[Object]) -> Partition:
     etags = hashlib.sha256(repr([(item.key, item.etag) for item in items]).encode())
     return Partition(
         stream="cur",
@@ -88,6 +91,7 @@ def _partition(store: ObjectStore, payer: str, month: str, items: list[Object]) 
         ),
         month=Month.parse(month) if month != "unknown" else None,
         source=store.root,
+        problem=wrong_payer(ctx, payer),
         local=True,
     )
 

@@ -56,7 +56,10 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
     """
     found = _required(table)
     statement = files("ogf_aws.cur").joinpath("activities.sql").read_text(encoding="utf-8")
-    return statement.replace(":source", _source(table, found, only), 1).replace(":uri", literal(table.uri), 1)
+    # Split first: the projection holds names from the file, which may look like a marker.
+    head, rest = statement.split(":source")
+    middle, tail = rest.split(":uri")
+    return f"{head}{_source(table, found, only)}{middle}{literal(table.uri)}{tail}"
 
 
 def billing_periods_sql(table: Table) -> str:
