@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import itertools
 import os
 import threading
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -17,8 +17,6 @@ from ogf_aws.settings import AwsSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-_numbers = itertools.count(1)
 
 
 @dataclass
@@ -146,8 +144,8 @@ def aws(aws_server: Aws) -> Iterator[Aws]:
 
 @pytest.fixture
 def bucket(aws: Aws) -> Bucket:
-    """A bucket of this test's own, empty."""
-    bucket = Bucket(f"exports-{next(_numbers)}", aws)
+    """A bucket of this test's own, empty: every server of a process shares moto's one memory."""
+    bucket = Bucket(f"exports-{uuid.uuid4().hex[:12]}", aws)
     bucket.s3.create_bucket(Bucket=bucket.name)
     aws.faults.clear()
     return bucket

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from ogf_aws.doctor import check
 from ogf_aws.settings import AwsSettings
 
@@ -52,10 +54,9 @@ def test_without_a_location_the_settings_to_make_are_named():
     assert "OFFGRIDFLOW_AWS_S3_BUCKET" in found.hint
 
 
-def test_a_place_that_cannot_be_read_from_is_a_failed_check():
-    (found,) = check(Ctx(reading("gs://exports")), "cur")
-    assert (found.name, found.ok) == ("location", False)
-    assert "s3://" in found.hint
+def test_a_place_that_cannot_be_read_from_is_refused_with_the_settings():
+    with pytest.raises(ValueError, match="s3://"):
+        reading("gs://exports")
 
 
 class TestBucket:

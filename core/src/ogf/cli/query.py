@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import shutil
 import signal
@@ -129,6 +130,9 @@ def _copy(
         target = output or Path(folder) / "answer"
         connection.execute(f"COPY (SELECT * FROM answer) TO {literal(str(target))} ({_FORMATS[form]})")
         if output is None and sys.stdout is not None:
-            with target.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.flush()
+            try:
+                with target.open("rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
+                sys.stdout.flush()
+            except BrokenPipeError:  # whoever reads (`| head`) has seen enough; click would make it an error
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
