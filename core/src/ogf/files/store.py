@@ -109,9 +109,12 @@ def changed(uri: str) -> SourceError:
 def stat_etag(path: Path) -> str:
     """Tell one state of a local file from another without reading it."""
     try:
-        stat = path.stat()
+        return _etag(path.stat())
     except FileNotFoundError:
         return ""
+
+
+def _etag(stat: os.stat_result) -> str:
     return f"{stat.st_mtime_ns:x}-{stat.st_size:x}-{stat.st_ino:x}"
 
 
@@ -166,6 +169,4 @@ class LocalStore:
     @staticmethod
     def _object(key: str, entry: Path | os.DirEntry[str]) -> Object:
         stat = entry.stat()
-        return Object(
-            key, f"{stat.st_mtime_ns:x}-{stat.st_size:x}-{stat.st_ino:x}", stat.st_size, stat.st_mtime
-        )
+        return Object(key, _etag(stat), stat.st_size, stat.st_mtime)

@@ -30,6 +30,7 @@ def append_segments(
                 load_id=load_id,
                 paths=[segment.path for segment in segments],
                 columns=dict.fromkeys(name for segment in segments for name in segment.columns),
+                rejected=sum(segment.rejected for segment in segments),
             )
             passing("append.inside")
             at = ledger.now()

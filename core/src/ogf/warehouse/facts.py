@@ -21,7 +21,12 @@ _DEFAULTS = {"category": DEFAULT_CATEGORY, "location": DEFAULT_LOCATION}
 
 
 def append(
-    connection: duckdb.DuckDBPyConnection, *, load_id: int, paths: Sequence[Path], columns: Collection[str]
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    load_id: int,
+    paths: Sequence[Path],
+    columns: Collection[str],
+    rejected: int,
 ) -> None:
     """Append segments' rows to a load, their refused rows to the load's quarantine.
 
@@ -29,6 +34,7 @@ def append(
 
     Args:
         columns: every column that any of the segments has.
+        rejected: how many rows they refuse; none, and the second look at them is saved.
     """
     source = parquet(*paths)
     values = [name for name in columns if name in plugin_columns() and name not in _DEFAULTS]
@@ -40,6 +46,8 @@ def append(
         f"INSERT INTO activity_log BY NAME SELECT {load_id} AS load_id, {', '.join(values)} FROM {source} "
         "WHERE _reject IS NULL"
     )
+    if not rejected:
+        return
     where = "source" if "source" in columns else "NULL"
     connection.execute(
         f"INSERT INTO quarantine_log SELECT {load_id}, _reject, {where}, _raw FROM {source} "
