@@ -71,12 +71,12 @@ def ogf(folder: Path, db: Path, workers: int) -> list[str]:
     return [OGF, *asked.split(), "--config", str(config), "--db", str(db)]
 
 
-def run_floor(folder: Path, db: Path, budget: int) -> tuple[measure.Usage, int]:
+def run_floor(folder: Path, db: Path, budget: int, storage: str) -> tuple[measure.Usage, int]:
     """Run the floor; where the one statement does not fit into ogf's memory, it gets as much more as it needs."""
     while True:
         try:
-            command = [sys.executable, str(HERE / "floor.py"), str(db), str(budget), *data_files(folder)]
-            return measure.run(command), budget
+            program = [sys.executable, str(HERE / "floor.py"), str(db), str(budget), storage]
+            return measure.run([*program, *data_files(folder)]), budget
         except RuntimeError as error:
             if "OutOfMemoryException" not in str(error) or budget > 16 * BUDGET_MB:
                 raise
@@ -94,7 +94,7 @@ def totals(db: Path, table: str) -> str:
     return measure.run([sys.executable, "-c", program, str(db)]).output.strip()
 
 
-def compare(data: Path, case: Case, rows: int, rounds: int, scratch: Path) -> measure.Usage:
+def compare(data: Path, case: Case, rows: int, rounds: int, scratch: Path, storage: str) -> measure.Usage:
     """Print one line of the table; returns ogf's usage in the round of its highest peak."""
     folder = exports(data, case.kind, rows, case.files)
     for path in data_files(folder):  # warm the page cache for both
@@ -110,7 +110,7 @@ def compare(data: Path, case: Case, rows: int, rounds: int, scratch: Path) -> me
             with tempfile.TemporaryDirectory(dir=scratch) as home:
                 db = Path(home) / "warehouse.duckdb"
                 if side is theirs:
-                    usage, budget = run_floor(folder, db, budget)
+                    usage, budget = run_floor(folder, db, budget, storage)
                     sums.add(totals(db, "activity_log"))
                 else:
                     usage = measure.run(ogf(folder, db, case.workers))
@@ -194,6 +194,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of each data set [5,000,000]")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side runs [3]")
     parser.add_argument("--only", default="", help="parts to run, separated by commas [all]")
+    parser.add_argument(
+        "--floor-storage", default="v0.10.2", help="storage version of the floor's file [DuckDB's default]"
+    )
     parser.add_argument("--months", type=int, default=13, help="months of the no-op [13]")
     parser.add_argument("--files", type=int, default=200, help="files of each of these months [200]")
     parser.add_argument(
@@ -217,7 +220,7 @@ def main() -> None:
             )
             print("|---|---|---|---|---|---|---|---|---|---|")
             used = {
-                case.name: compare(given.data, case, given.rows, given.rounds, scratch)
+                case.name: compare(given.data, case, given.rows, given.rounds, scratch, given.floor_storage)
                 for case in CASES
                 if case.name in parts
             }

@@ -1,6 +1,6 @@
 """The floor: what one DuckDB statement needs for the same work, without partitions, ledger, checks or resuming.
 
-    python benchmarks/floor.py DATABASE MEMORY_MB FILE...
+    python benchmarks/floor.py DATABASE MEMORY_MB STORAGE_VERSION FILE...
 
 reads the files with DuckDB's own readers (gzip too), maps them with the plugin's SQL, tags included, and writes the
 table of the migration. It imports only what it needs for that.
@@ -22,12 +22,12 @@ from ogf_aws.cur.mapping import activities_sql
 from ogf_aws.plugin import provider
 
 
-def main(database: str, memory_mb: int, paths: list[str]) -> None:
+def main(database: str, memory_mb: int, storage: str, paths: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=Path(database).parent) as scratch:
         lookups = {"ogf_units": Path(str(files("ogf").joinpath("units.csv"))), **provider().lookups}
         connection = connect(scratch=Path(scratch), threads=2, memory_mb=memory_mb, lookups=lookups)
         connection.execute("RESET threads")  # DuckDB's own default
-        connection.execute(f"ATTACH '{database}' AS warehouse")
+        connection.execute(f"ATTACH '{database}' AS warehouse (STORAGE_VERSION '{storage}')")
         migration = files("ogf.warehouse").joinpath("migrations/0001_initial.sql").read_text(encoding="utf-8")
         (table,) = re.findall(r"CREATE TABLE activity_log \(.*?\);", migration, re.DOTALL)
         connection.execute(table.replace("activity_log", "warehouse.activity_log"))
@@ -63,4 +63,4 @@ def _table(paths: list[str], connection: object, scratch: Path) -> Table:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:])

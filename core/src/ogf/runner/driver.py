@@ -129,12 +129,11 @@ class Driver:
             self.reporter.page(*work.key, rows=event.rows)
             if event.name not in work.open_load.appended:
                 work.waiting.append(event)
-            if work.versioned and self._crew.events.empty():
-                self._append_if_worth(works)
         else:
             work.chains_left -= 1
-            return work
-        return None
+        if work.chains_left and self._crew.events.empty():
+            self._append_if_worth(works)
+        return work if event is None else None
 
     def _note_error(self, work: Work, error: BaseException) -> None:
         if isinstance(error, Cancelled):

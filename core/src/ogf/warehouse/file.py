@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _turns: dict[Path, threading.Lock] = {}
 _RETRY_SECONDS = 0.05
+# The oldest storage format that compresses texts in one go (DICT_FSST): appending takes a quarter less CPU than in
+# DuckDB's default format, in a smaller file. DuckDB 1.3 and later read it.
+_STORAGE = "v1.3.0"
 # struct flock of Linux x86-64 and arm64: l_type, l_whence, l_start, l_len, l_pid
 _FLOCK = "hhqqi4x"
 
@@ -113,6 +116,7 @@ class WarehouseFile:
                         "threads": self._threads,
                         "memory_limit": f"{self._memory_mb}MB",
                         "temp_directory": f"{self.path}.spill-{os.getpid()}",
+                        "storage_compatibility_version": _STORAGE,
                         "autoinstall_known_extensions": False,
                         "autoload_known_extensions": False,
                     },
