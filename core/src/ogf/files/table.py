@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from ogf.files.store import File
 
+# Of DuckDB's CSV reader. Left alone it takes sixteen times the longest line, and what does not fit is spilled.
+_BUFFER = 2 * LONGEST_LINE
+
 _serial = itertools.count()
 
 
@@ -205,6 +208,6 @@ def _read_csv(path: Path, columns: Iterable[str]) -> str:
     types = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
     return (
         f"read_csv({literal(str(path))}, auto_detect=false, header=false, columns={{{types}}}, delim=',', "
-        f"quote='\"', escape='\"', nullstr=['', 'NULL'], compression='none', max_line_size={LONGEST_LINE}, "
+        f"quote='\"', escape='\"', nullstr=['', 'NULL'], compression='none', max_line_size={LONGEST_LINE}, buffer_size={_BUFFER}, "
         "store_rejects=true, rejects_limit=0)"
     )
