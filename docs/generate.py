@@ -17,7 +17,7 @@ REFERENCE = Path(__file__).parent / "reference"
 
 def command_line() -> str:
     parts = ["# Command line\n", "Made by `make docs` from the commands themselves.\n"]
-    root = click.Context(cli, info_name="ogf", terminal_width=100)
+    root = click.Context(cli, info_name="ogf", terminal_width=100, **cli.context_settings)
     parts += ["```text", cli.get_help(root), "```\n"]
     for name in cli.list_commands(root):
         command = cli.get_command(root, name)
