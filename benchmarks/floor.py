@@ -1,6 +1,6 @@
 """The floor: what one DuckDB statement needs for the same work, without partitions, ledger, checks or resuming.
 
-    python benchmarks/floor.py DATABASE MEMORY_MB STORAGE_VERSION FILE...
+    python benchmarks/floor.py PROVIDER.STREAM DATABASE MEMORY_MB STORAGE_VERSION FILE...
 
 reads the files with DuckDB's own readers (gzip too), maps them with the plugin's SQL, tags included, and writes the
 table of the migration. It imports only what it needs for that.
@@ -11,27 +11,34 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
 from ogf.files.store import File
 from ogf.files.table import Table, open_table
 from ogf.files.worker import connect
+from ogf.plugins import load
+from ogf.runner.contexts import core_lookups
 from ogf.schema import DEFAULT_CATEGORY, DEFAULT_LOCATION
-from ogf_aws.cur.mapping import activities_sql
-from ogf_aws.plugin import provider
+
+MAPPINGS = {
+    "aws.cur": "ogf_aws.cur.mapping",
+    "gcp.billing": "ogf_gcp.billing.mapping",
+    "gcp.focus": "ogf_gcp.focus",
+}
 
 
-def main(database: str, memory_mb: int, storage: str, paths: list[str]) -> None:
+def main(name: str, database: str, memory_mb: int, storage: str, paths: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=Path(database).parent) as scratch:
-        lookups = {"ogf_units": Path(str(files("ogf").joinpath("units.csv"))), **provider().lookups}
+        lookups = {**core_lookups(), **load(name.partition(".")[0]).provider.lookups}
         connection = connect(scratch=Path(scratch), threads=2, memory_mb=memory_mb, lookups=lookups)
         connection.execute("RESET threads")  # DuckDB's own default
         connection.execute(f"ATTACH '{database}' AS warehouse (STORAGE_VERSION '{storage}')")
         migration = files("ogf.warehouse").joinpath("migrations/0001_initial.sql").read_text(encoding="utf-8")
         (table,) = re.findall(r"CREATE TABLE activity_log \(.*?\);", migration, re.DOTALL)
         connection.execute(table.replace("activity_log", "warehouse.activity_log"))
-        mapping = activities_sql(_table(paths, connection, Path(scratch)))
+        mapping = import_module(MAPPINGS[name]).activities_sql(_table(paths, connection, Path(scratch)))
         connection.execute(f"""
             INSERT INTO warehouse.activity_log BY NAME
             SELECT 1 AS load_id, * EXCLUDE (_reject, _raw) REPLACE (
@@ -63,4 +70,4 @@ def _table(paths: list[str], connection: object, scratch: Path) -> Table:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -99,19 +100,61 @@ def test_status(place: Place) -> None:
 
 def test_providers(empty: Place) -> None:
     assert re.search(r"aws +ogf-aws \S+ +cur", empty("providers").stdout)
-    (aws,) = json.loads(empty("providers", "--json").stdout)
+    aws, gcp = json.loads(empty("providers", "--json").stdout)
     assert (aws["provider"], aws["streams"], aws["problem"]) == ("aws", "cur", "")
+    assert (gcp["provider"], gcp["streams"], gcp["problem"]) == ("gcp", "carbon, billing, focus", "")
 
 
 def test_demo_twice(empty: Place) -> None:
     first = empty("demo")
     assert re.search(r"2026-\d\d +AmazonEC2 +eu-central-1 +[\d,]+ +[\d,.]+ +USD", first.stdout)
+    assert re.search(r"2026-\d\d +Compute Engine +europe-north1 +[\d,]+ +[\d,.]+ +USD", first.stdout)
+    assert re.search(r"2026-\d\d +2 +market +[\d.]+", first.stdout)
     assert "sample exports are in demo/exports" in first.stderr
     assert "Ask it yourself: ogf query --db demo/ogf.duckdb" in first.stderr
+    assert "unmapped" not in first.stderr
     second = empty("demo")
     assert second.stdout == first.stdout
-    assert "0 loaded, 3 unchanged" in second.stderr
+    assert "aws: succeeded; 0 loaded, 3 unchanged" in second.stderr
+    assert "gcp: succeeded; 0 loaded, 6 unchanged" in second.stderr
     assert sorted(path.name for path in empty.folder.iterdir()) == ["demo"]
+
+
+def test_demo_of_one_provider(empty: Place) -> None:
+    """What reports no emissions has no table of them; the other provider's exports are not even written."""
+    answer = empty("demo", "--provider", "aws")
+    assert "Reported emissions" not in answer.stdout
+    assert "Compute Engine" not in answer.stdout
+    assert [path.name for path in (empty.folder / "demo/exports").iterdir()] == ["aws"]
+
+
+def test_demo_of_an_unknown_provider(empty: Place) -> None:
+    assert "nowhere" in empty("demo", "--provider", "aws", "--provider", "nowhere", code=2).stderr
+    assert not list(empty.folder.iterdir())
+
+
+def test_demo_as_json_has_both_tables(empty: Place) -> None:
+    told = json.loads(empty("demo", "--provider", "gcp", "--json").stdout)
+    asked = "SELECT sum(cost) AS cost, sum(emissions_kgco2e) AS kg FROM activities"
+    (total,) = json.loads(empty("query", "--db", "demo/ogf.duckdb", "--format", "json", asked).stdout)
+    assert sum(float(row["cost"]) for row in told["cost"]) == pytest.approx(float(total["cost"]), abs=0.5)
+    assert sum(float(row["emissions_kgco2e"]) for row in told["emissions"]) == pytest.approx(
+        total["kg"], abs=0.1
+    )
+    assert [(row["scope"], row["accounting"]) for row in told["emissions"][:4]] == [
+        (1, None),
+        (2, "location"),
+        (2, "market"),
+        (3, None),
+    ]
+
+
+def test_the_tutorial_quotes_what_the_demo_prints(empty: Place) -> None:
+    tutorial = (Path(__file__).parents[2] / "docs/tutorial.md").read_text(encoding="utf-8")
+    (quoted,) = re.findall(r"```text\n(.*?)```", tutorial, flags=re.DOTALL)
+    said = [line.split() for line in empty("demo", "--provider", "gcp").stdout.splitlines()]
+    for line in quoted.splitlines():
+        assert line.split() in said
 
 
 def test_demo_cares_for_no_configuration(empty: Place) -> None:

@@ -51,7 +51,8 @@ class Stream:
 
     Attributes:
         keeps_history: superseded loads stay in the warehouse ("what did we report in March").
-        unique_ids: `activity_id` is unique per partition; checked before publication.
+        unique_ids: `activity_id` is unique per partition; checked before publication: equal rows collapse, differing
+            ones go to quarantine.
         billing: rows carry cost, not emissions.
         title: what logs call it: "failed to ingest S3 CUR".
         page_event: the log event of a finished page.
@@ -124,6 +125,7 @@ class Partition:
         month: first month of the data, for windows and display.
         source: where an auditor finds it.
         local: its pages are this machine's own files, so no remote call is made and no limiter token is taken.
+        overlapping: its sources may repeat each other's rows: a row counts as often as in the one that has it most.
     """
 
     stream: str
@@ -135,6 +137,7 @@ class Partition:
     notices: tuple[Notice, ...] = ()
     problem: Problem | None = None
     local: bool = False
+    overlapping: bool = False
 
 
 @dataclass(frozen=True)

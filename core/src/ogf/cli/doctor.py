@@ -103,12 +103,16 @@ def _provider(plugin: Plugin, config: Config) -> Iterator[tuple[str, Check]]:
     from ogf.runner.run import ProviderRun
 
     run = ProviderRun(plugin, config)
+    missing = {stream.name: run.settings.missing(stream.name) for stream in plugin.provider.streams}
+    some = not all(missing.values())
     for stream in plugin.provider.streams:
-        missing = run.settings.missing(stream.name)
-        if missing:
+        if needs := " and ".join(missing[stream.name]):
+            off = f"off; to read it, set {needs}"
             yield (
                 stream.name,
-                Check("settings", ok=False, detail="not configured", hint=f"set {' or '.join(missing)}"),
+                Check("settings", ok=True, detail=off)
+                if some
+                else Check("settings", ok=False, detail="not configured", hint=f"set {needs}"),
             )
             continue
         with run.task_context(stream.name) as ctx:

@@ -27,6 +27,7 @@ LONGEST_LINE = 4 << 20
 class Format(StrEnum):
     EMPTY = "empty"
     PARQUET = "parquet"
+    ARROW = "arrow"
     GZIP = "gzip"
     ZIP = "zip"
     TEXT = "text"
@@ -35,11 +36,14 @@ class Format(StrEnum):
 def sniff(path: Path) -> Format:
     """Tell the format from the content: names lie, and exports rename files."""
     with path.open("rb") as file:
-        head = file.read(4)
+        start = file.read(8)
+    head = start[:4]
     if not head:
         return Format.EMPTY
     if head == b"PAR1":
         return Format.PARQUET
+    if start == b"ARROW1\0\0":
+        return Format.ARROW
     if head[:2] == b"\x1f\x8b":
         return Format.GZIP
     if head == b"PK\x03\x04":

@@ -1,7 +1,8 @@
-"""A page's CSV or Parquet file as a DuckDB source: what a plugin's mapping selects from."""
+"""A page's CSV, Parquet, JSON or Arrow file as a DuckDB source: what a plugin's mapping selects from."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import io
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 # Of DuckDB's CSV reader. Left alone it takes sixteen times the longest line, and what does not fit is spilled.
 _BUFFER = 2 * LONGEST_LINE
+
+_LONGEST_OBJECT = 16 << 20
 
 _serial = itertools.count()
 
@@ -93,17 +96,22 @@ class Table:
 
 
 def open_table(file: File, *, connection: duckdb.DuckDBPyConnection, scratch: Path) -> Table:
-    """Open a file for one reading. Text goes through a pipe, so `source` can be read once only.
+    """Open a file for one reading. CSV goes through a pipe, so `source` can be read once only.
 
     Raises:
-        SourceError: `bad_request` for a file that is neither Parquet nor a CSV, or is damaged in its first bytes.
+        SourceError: `bad_request` for a file that is none of these, or is damaged in its first bytes.
     """
-    kind = sniff(file.path)
-    if kind is Format.EMPTY:
-        return Table(file.uri)
-    if kind is Format.PARQUET:
-        return _open_parquet(file, connection)
-    return _open_csv(file, scratch)
+    match sniff(file.path):
+        case Format.EMPTY:
+            return Table(file.uri)
+        case Format.PARQUET:
+            return _open_parquet(file, connection)
+        case Format.ARROW:
+            return _open_arrow(file, connection)
+        case _:
+            if _is_json(file):
+                return _open_json(file, connection, scratch)
+            return _open_csv(file, scratch)
 
 
 def _open_parquet(file: File, connection: duckdb.DuckDBPyConnection) -> Table:
@@ -129,6 +137,70 @@ def _open_parquet(file: File, connection: duckdb.DuckDBPyConnection) -> Table:
         types=tuple(row[1] for row in described),
         source=source,
     )
+
+
+def _open_arrow(file: File, connection: duckdb.DuckDBPyConnection) -> Table:
+    """Open an Arrow IPC file, as plugins write them: it is mapped, not read."""
+    import pyarrow as pa
+
+    name = f"arrow_{next(_serial)}"
+    connection.register(name, pa.ipc.open_file(pa.memory_map(str(file.path))).read_all())
+    described = connection.execute(f"DESCRIBE SELECT * FROM {name}").fetchall()
+    stack = contextlib.ExitStack()
+    stack.callback(connection.unregister, name)
+    return Table(
+        file.uri,
+        names=tuple(row[0] for row in described),
+        columns=tuple(quoted(row[0]) for row in described),
+        types=tuple(row[1] for row in described),
+        source=name,
+        _close=stack,
+    )
+
+
+def _is_json(file: File) -> bool:
+    """Whether the text begins as JSON does. No CSV's header does."""
+    try:
+        with text_of(open_text(file.path, file.uri)) as stream:
+            head = stream.read(1024).removeprefix(codecs.BOM_UTF8).lstrip()
+    except DAMAGE as error:
+        raise damaged(file.uri, error) from error
+    return head[:1] == b"{" or (head[:1] == b"[" and head[1:].lstrip()[:1] in (b"{", b"]"))
+
+
+def _open_json(file: File, connection: duckdb.DuckDBPyConnection, scratch: Path) -> Table:
+    """Open JSON objects: one a line, one after the other, or in a list. All columns are JSON: no digit is lost."""
+    import duckdb
+
+    with contextlib.ExitStack() as stack:
+        path = file.path
+        if sniff(path) is not Format.TEXT:
+            path = scratch / f"json-{next(_serial)}"
+            stack.callback(path.unlink, missing_ok=True)
+            with open_text(file.path, file.uri) as stream, path.open("wb") as plain:
+                plain.writelines(_rows(stream, file.uri))
+        options = f"{literal(str(path))}, maximum_object_size={_LONGEST_OBJECT}"
+        try:
+            keys = connection.execute(
+                f"SELECT DISTINCT unnest(json_keys(json)) AS name FROM read_json_objects({options}) ORDER BY name"
+            ).fetchall()
+        except duckdb.Error as error:
+            raise SourceError(
+                f"DuckDB cannot read the JSON: {str(error).splitlines()[0]}",
+                error_class=ErrorClass.BAD_REQUEST,
+                where=file.uri,
+                hint="it should be one object a line; export it again",
+            ) from error
+        names = tuple(row[0] for row in keys)
+        types = ", ".join(f"{literal(name)}: 'JSON'" for name in names)
+        return Table(
+            file.uri,
+            names=names,
+            columns=tuple(quoted(name) for name in names),
+            types=("JSON",) * len(names),
+            source=f"read_json({options}, format='auto', columns={{{types}}})" if names else "",
+            _close=stack.pop_all(),
+        )
 
 
 def _top_level(schema: list[tuple[str, int]]) -> tuple[str, ...]:
@@ -208,6 +280,6 @@ def _read_csv(path: Path, columns: Iterable[str]) -> str:
     types = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
     return (
         f"read_csv({literal(str(path))}, auto_detect=false, header=false, columns={{{types}}}, delim=',', "
-        f"quote='\"', escape='\"', nullstr=['', 'NULL'], compression='none', max_line_size={LONGEST_LINE}, buffer_size={_BUFFER}, "
-        "store_rejects=true, rejects_limit=0)"
+        f"quote='\"', escape='\"', nullstr=['', 'NULL'], compression='none', max_line_size={LONGEST_LINE}, "
+        f"buffer_size={_BUFFER}, store_rejects=true, rejects_limit=0)"
     )

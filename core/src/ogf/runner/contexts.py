@@ -27,6 +27,15 @@ LOADER_MB = 256
 SMALLEST_WORKER_MB = 256
 
 
+def core_lookups() -> dict[str, Path]:
+    """The tables that every mapping may join, whoever's it is."""
+    home = files("ogf")
+    return {
+        "ogf_units": Path(str(home.joinpath("units.csv"))),
+        "ogf_focus_services": Path(str(home.joinpath("focus/services.csv"))),
+    }
+
+
 @dataclass(frozen=True)
 class Workshop:
     """What all tasks of one run share. `open` lends contexts for a number of workers."""
@@ -47,13 +56,12 @@ class Workshop:
     def open(self, *, workers: int) -> Iterator[Contexts]:
         """Lend contexts; the cores and the memory limit are divided between the workers."""
         memory_mb = self.config.settings.runner.memory_limit // 1_000_000 - LOADER_MB
-        units = Path(str(files("ogf").joinpath("units.csv")))
         with scratch_folder(self.spool.scratch) as scratch:
             connections = Connections(
                 scratch=scratch,
                 threads=max(1, (os.cpu_count() or 1) // workers),
                 memory_mb=max(SMALLEST_WORKER_MB, memory_mb // workers),
-                lookups={"ogf_units": units, **self.plugin.provider.lookups},
+                lookups={**core_lookups(), **self.plugin.provider.lookups},
             )
             cache = FactCache(self.spool.cache_file)
             try:

@@ -104,6 +104,8 @@ def publish(
             )
         notices = extracted.notices(planned.partition) + _unmapped_regions(extracted)
         reasons = extracted.reasons()
+        if planned.partition.overlapping:
+            rows -= facts.collapse_overlap(connection, load.load_id)
         if stream.unique_ids:
             collapsed, differing = facts.collapse_duplicates(connection, load.load_id)
             rows -= collapsed + differing

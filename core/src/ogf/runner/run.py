@@ -245,7 +245,7 @@ class ProviderRun:
         ready = [name for name in wanted if not missing[name]]
         if not ready or (options.streams and len(ready) < len(wanted)):
             lines = "; ".join(
-                f"{name} needs {' or '.join(needs)}" for name, needs in missing.items() if needs
+                f"{name} needs {' and '.join(needs)}" for name, needs in missing.items() if needs
             )
             raise ConfigError(
                 f"{self.name} is not configured: {lines}",

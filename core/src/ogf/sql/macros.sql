@@ -24,3 +24,45 @@ CREATE MACRO ogf_decimal_of_double(x) AS coalesce(
 
 -- TIMESTAMPTZ of a naive UTC timestamp, without the calendar that a cast would ask.
 CREATE MACRO ogf_utc(x) AS make_timestamptz(epoch_us(x));
+
+-- JSON of a text; a list or dict as Python prints it (single quotes, None) is read too: some exports write those.
+CREATE MACRO ogf_json(x) AS coalesce(
+    TRY_CAST(x AS JSON),
+    TRY_CAST(regexp_replace(regexp_replace(regexp_replace(replace(CAST(x AS VARCHAR), '''', '"'),
+        '([:,\[] ?)None\b', '\1null', 'g'), '([:,\[] ?)True\b', '\1true', 'g'), '([:,\[] ?)False\b', '\1false', 'g')
+        AS JSON));
+
+-- A MAP of (k, v) structs, keys sorted, NULL without any. Of a key that comes twice, the first value in order counts:
+-- rare enough that the way which needs no comparing is tried first.
+CREATE MACRO ogf_map_of_sorted(entries) AS coalesce(
+    TRY(map_from_entries(entries)),
+    map_from_entries(list_filter(entries, lambda e, i: i = 1 OR entries[i - 1].k <> e.k)));
+CREATE MACRO ogf_map_of_pairs(pairs) AS CASE WHEN len(pairs) > 0 THEN nullif(ogf_map_of_sorted(
+    list_sort(list_filter(pairs, lambda p: p.k IS NOT NULL AND p.v IS NOT NULL))), MAP {}) END;
+
+-- (k, v) structs from JSON: an object, or a list of objects with key and value. NULL where it is neither.
+CREATE MACRO ogf_pairs_of_json(x) AS
+    CASE json_type(ogf_json(x))
+        WHEN 'OBJECT' THEN list_transform(
+            map_entries(TRY_CAST(ogf_json(x) AS MAP(VARCHAR, VARCHAR))), lambda e: {'k': e.key, 'v': e.value})
+        WHEN 'ARRAY' THEN list_transform(
+            TRY_CAST(ogf_json(x) AS JSON[]),
+            lambda e: {'k': coalesce(e ->> '$.key', e ->> '$.Key'), 'v': coalesce(e ->> '$.value', e ->> '$.Value')})
+    END;
+
+-- A MAP of texts from JSON, for looking up a few keys: not sorted.
+CREATE MACRO ogf_map_of_json(x) AS
+    CASE json_type(ogf_json(x))
+        WHEN 'OBJECT' THEN TRY_CAST(ogf_json(x) AS MAP(VARCHAR, VARCHAR))
+        WHEN 'ARRAY' THEN ogf_map_of_pairs(ogf_pairs_of_json(x))
+    END;
+
+-- The value of a key among (k, v) structs.
+CREATE MACRO ogf_value_of(pairs, name) AS list_filter(pairs, lambda p: p.k = name)[1].v;
+
+CREATE MACRO ogf_is_no_map(x) AS x IS NOT NULL AND coalesce(json_type(ogf_json(x)), '') NOT IN ('OBJECT', 'ARRAY', 'NULL');
+
+-- First day of a month written 2024-01-01, 2024-01 or 202401; NULL for anything else.
+CREATE MACRO ogf_month(x) AS CAST(date_trunc('month', TRY_CAST(
+    CASE WHEN regexp_full_match(x, '\d{6}') THEN x[1:4] || '-' || x[5:6] || '-01'
+         WHEN regexp_full_match(x, '\d{4}-\d{2}') THEN x || '-01' ELSE x END AS TIMESTAMP)) AS DATE);

@@ -76,13 +76,17 @@ def collapse_duplicates(connection: duckdb.DuckDBPyConnection, load_id: int) -> 
     Returns:
         (rows collapsed, rows quarantined)
     """
+    # The ids that occur twice first: few, as a rule, so that the windows are over few rows.
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE twins AS "
-        "SELECT a.rowid AS twin, activity_id, hash(a) AS content, "
-        "row_number() OVER (PARTITION BY activity_id, hash(a) ORDER BY a.rowid) AS nth, "
-        "min(hash(a)) OVER (PARTITION BY activity_id) <> max(hash(a)) OVER (PARTITION BY activity_id) AS differ "
-        "FROM activity_log AS a WHERE load_id = ? QUALIFY count(*) OVER (PARTITION BY activity_id) > 1",
-        [load_id],
+        "WITH several AS (SELECT activity_id FROM activity_log WHERE load_id = $load_id GROUP BY ALL "
+        "    HAVING count(*) > 1), "
+        "rows AS (SELECT rowid AS twin, activity_id, hash(a) AS content FROM activity_log AS a "
+        "    WHERE load_id = $load_id AND activity_id IN (FROM several)) "
+        "SELECT *, row_number() OVER (PARTITION BY activity_id, content ORDER BY twin) AS nth, "
+        "min(content) OVER (PARTITION BY activity_id) <> max(content) OVER (PARTITION BY activity_id) AS differ "
+        "FROM rows",
+        {"load_id": load_id},
     )
     connection.execute(
         f"INSERT INTO quarantine_log SELECT load_id, {literal(DIFFERING)}, source, "
@@ -96,6 +100,28 @@ def collapse_duplicates(connection: duckdb.DuckDBPyConnection, load_id: int) -> 
     ).fetchone()
     connection.execute("DROP TABLE twins")
     return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def collapse_overlap(connection: duckdb.DuckDBPyConnection, load_id: int) -> int:
+    """Drop the rows that another source of the load has too; each stays as often as in the one that has it most.
+
+    Returns:
+        rows dropped
+    """
+    told = ", ".join(name for name in plugin_columns() if name != "source")
+    row = connection.execute(
+        "DELETE FROM activity_log WHERE rowid IN ("
+        "WITH several AS (SELECT activity_id FROM activity_log WHERE load_id = $load_id GROUP BY ALL "
+        "    HAVING min(source) <> max(source)), "
+        f"rows AS (SELECT rowid AS twin, activity_id, source, hash({told}) AS content FROM activity_log "
+        "    WHERE load_id = $load_id AND activity_id IN (FROM several)), "
+        "counted AS (SELECT *, row_number() OVER (PARTITION BY activity_id, content, source ORDER BY twin) AS nth "
+        "    FROM rows) "
+        "SELECT twin FROM counted "
+        "QUALIFY row_number() OVER (PARTITION BY activity_id, content, nth ORDER BY source, twin) > 1)",
+        {"load_id": load_id},
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def prune(connection: duckdb.DuckDBPyConnection, load_ids: Sequence[int]) -> None:

@@ -65,7 +65,7 @@ def to_activities(ctx: Context, request: Request, page: Page) -> ArrowStream:
     if not table.names:  # not even a header: a delivery without rows
         return ctx.duckdb.sql("SELECT CAST(NULL AS UUID) AS activity_id WHERE false")
     params = request.params
-    only = (params["payer"], params["month"]) if "payer" in params else None
+    only = (params["account"], params["month"]) if "account" in params else None
     return ctx.duckdb.sql(activities_sql(table, only=only))
 
 

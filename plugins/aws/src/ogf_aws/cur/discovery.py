@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogf.errors import ErrorClass, SourceError
 from ogf.files import ask, walk
+from ogf.files.loose import Months, loose_partitions
 from ogf.files.store import Listing, Object
 from ogf.hookspecs import Partition, Problem, Request
 from ogf.window import Window
-from ogf_aws.cur.loose import loose_partitions
 from ogf_aws.cur.manifests import DATA_NAME, MANIFEST_NAME, Manifest, is_foreign, parse, period_of
+from ogf_aws.cur.mapping import billing_periods_sql
 from ogf_aws.cur.payer import wrong_payer
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def partitions(ctx: Context, store: ObjectStore, window: Window) -> list[Partiti
             f"there is no manifest in {store.root}: its {len(tree.data_files)} data files themselves were read, "
             "one partition for each payer and billing period"
         )
-        return loose_partitions(ctx, store, tree.data_files, window)
+        months = Months("cur", billing_periods_sql, problem=lambda payer: wrong_payer(ctx, payer))
+        return loose_partitions(ctx, store, tree.data_files, window, months)
     raise SourceError(
         "there is no manifest here" + (" and no data file" if not tree.data_files else ", only data files"),
         error_class=ErrorClass.NOT_FOUND,

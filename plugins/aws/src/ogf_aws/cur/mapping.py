@@ -6,43 +6,18 @@ Columns are found by name, file by file: they come, go and move between months a
 
 from __future__ import annotations
 
-import csv
-from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ogf.errors import ErrorClass, SourceError
+from ogf.files.columns import find, raw_row, raw_value, require, typed, unreadable, wanted
 from ogf.files.table import literal
 
 if TYPE_CHECKING:
     from ogf.files import Table
+    from ogf.files.columns import Found
 
 _TAG_PREFIXES = ("resourcetags/", "resource_tags_")
-_SQL_TYPES = {
-    "text": "VARCHAR",
-    "timestamp": "TIMESTAMPTZ",
-    "double": "DOUBLE",
-    "decimal": "DECIMAL(38,18)",
-    "map": "MAP(VARCHAR, VARCHAR)",
-}
-
-
-class Wanted(NamedTuple):
-    """One row of columns.csv. `spellings` are the other names it goes by, best first."""
-
-    column: str
-    kind: str
-    required: bool
-    spellings: tuple[str, ...]
-
-
-@cache
-def wanted() -> tuple[Wanted, ...]:
-    with files("ogf_aws.cur").joinpath("columns.csv").open(encoding="utf-8") as table:
-        return tuple(
-            Wanted(row["column"], row["kind"], row["required"] == "yes", tuple(row["spellings"].split()))
-            for row in csv.DictReader(table)
-        )
+_COLUMNS = wanted("ogf_aws.cur")
 
 
 def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
@@ -68,8 +43,6 @@ def billing_periods_sql(table: Table) -> str:
     Raises:
         SourceError: as `activities_sql`.
     """
-    if not table.names:
-        return "SELECT '', '' WHERE false"
     source = _source(table, _required(table), None)
     return f"SELECT DISTINCT {_PAYER}, {_PERIOD} FROM ({source}) ORDER BY ALL"
 
@@ -81,49 +54,29 @@ _PERIOD = (
 )
 
 
-def _required(table: Table) -> dict[str, list[tuple[str, str]]]:
-    found = _find(table)
-    missing = [item for item in wanted() if item.required and item.column not in found]
-    if missing:
-        raise SourceError(
-            "required columns are missing: "
-            + ", ".join(f"{item.column} ({item.spellings[0]})" for item in missing),
-            error_class=ErrorClass.BAD_REQUEST,
-            where=table.uri,
-            hint="add them to the report or export, or check that this really is a Cost and Usage Report",
-        )
+def _required(table: Table) -> Found:
+    found = find(table, _COLUMNS)
+    require(
+        table,
+        _COLUMNS,
+        found,
+        hint="add them to the report or export, or check that this really is a Cost and Usage Report",
+    )
     return found
 
 
-def _find(table: Table) -> dict[str, list[tuple[str, str]]]:
-    """Wanted column → the (SQL column, DuckDB type) pairs that carry it, best first."""
-    have: dict[str, tuple[str, str]] = {}
-    for name, column, kind in zip(table.names, table.columns, table.types, strict=True):
-        have.setdefault(name.casefold(), (column, kind))
-    return {
-        item.column: pairs
-        for item in wanted()
-        if (
-            pairs := [
-                have[name.casefold()] for name in (item.column, *item.spellings) if name.casefold() in have
-            ]
-        )
-    }
-
-
-def _source(table: Table, found: dict[str, list[tuple[str, str]]], only: tuple[str, str] | None) -> str:
-    typed = [f"{_typed(item, found.get(item.column, []))} AS {item.column}" for item in wanted()]
-    raw = [f"{item.column} := {found[item.column][0][0]}" for item in wanted() if item.column in found]
+def _source(table: Table, found: Found, only: tuple[str, str] | None) -> str:
     region = (
         "coalesce(product_region, product['region_code'], product['region'])"
         if "product" in found
         else "product_region"
     )
     select = (
-        f"SELECT {', '.join(typed)},\n        {_raw(found, 'line_item_unblended_cost')} AS raw_cost,"
-        f"\n        {_raw(found, 'line_item_usage_amount')} AS raw_amount,"
-        f"\n        struct_pack({', '.join(raw)}) AS raw_row,\n        {_tags(table, found)} AS tags_map,"
-        f"\n        {_map_unreadable(found)} AS map_unreadable"
+        f"SELECT {', '.join(typed(_COLUMNS, found))},"
+        f"\n        {raw_value(found, 'line_item_unblended_cost')} AS raw_cost,"
+        f"\n        {raw_value(found, 'line_item_usage_amount')} AS raw_amount,"
+        f"\n        {raw_row(_COLUMNS, found)} AS raw_row,\n        {_tags(table, found)} AS tags_map,"
+        f"\n        {unreadable(_COLUMNS, found)} AS map_unreadable"
         f"\n        FROM {table.source}"
     )
     if only is not None:
@@ -139,43 +92,7 @@ def _source(table: Table, found: dict[str, list[tuple[str, str]]], only: tuple[s
     return f"SELECT * REPLACE ({named} AS product_product_name), {region} AS region_reported FROM ({select})"
 
 
-def _typed(item: Wanted, pairs: list[tuple[str, str]]) -> str:
-    if not pairs:
-        return f"CAST(NULL AS {_SQL_TYPES[item.kind]})"
-    values = [_value(item.kind, column, kind) for column, kind in pairs]
-    return values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
-
-
-def _value(kind: str, column: str, source_type: str) -> str:
-    """One source column as the kind that columns.csv wants. NULL where it cannot be, never an error."""
-    text = source_type == "VARCHAR"
-    match kind:
-        case "text":
-            return f"ogf_text({column})" if text else f"CAST({column} AS VARCHAR)"
-        case "timestamp":
-            if source_type == "TIMESTAMP":
-                return f"ogf_utc({column})"
-            return f"TRY_CAST({column} AS TIMESTAMPTZ)"
-        case "double":
-            return f"TRY_CAST({column} AS DOUBLE)"
-        case "decimal":
-            if text:
-                return f"ogf_decimal_of_text({column})"
-            if source_type in ("DOUBLE", "FLOAT"):
-                return f"ogf_decimal_of_double({column})"
-            return f"TRY_CAST({column} AS DECIMAL(38,18))"
-        case _:
-            return f"TRY_CAST(TRY_CAST({column} AS JSON) AS MAP(VARCHAR, VARCHAR))" if text else column
-
-
-def _raw(found: dict[str, list[tuple[str, str]]], column: str) -> str:
-    if column not in found:
-        return "CAST(NULL AS VARCHAR)"
-    name, kind = found[column][0]
-    return f"nullif({name}, '')" if kind == "VARCHAR" else name
-
-
-def _tags(table: Table, found: dict[str, list[tuple[str, str]]]) -> str:
+def _tags(table: Table, found: Found) -> str:
     """The tags as a MAP with sorted keys and no empty values, NULL without any."""
     for column in ("resource_tags", "tags"):
         if column in found:
@@ -196,17 +113,6 @@ def _tags(table: Table, found: dict[str, list[tuple[str, str]]]) -> str:
         f"CASE WHEN {any_set} IS NOT NULL THEN "
         f"map_from_entries(list_filter([{pairs}], lambda tag: tag.v IS NOT NULL)) END"
     )
-
-
-def _map_unreadable(found: dict[str, list[tuple[str, str]]]) -> str:
-    """Whether a map that is written as JSON text could not be read."""
-    written = [found[item.column][0] for item in wanted() if item.kind == "map" and item.column in found]
-    checks = [
-        f"({raw} IS NOT NULL AND {_value('map', raw, kind)} IS NULL)"
-        for raw, kind in written
-        if kind == "VARCHAR"
-    ]
-    return " OR ".join(checks) or "false"
 
 
 def _tag_name(name: str) -> str | None:

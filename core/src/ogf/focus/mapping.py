@@ -1,0 +1,98 @@
+"""From a FOCUS file's header to the one SQL statement that maps its rows to activities."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from ogf.errors import ErrorClass, SourceError
+from ogf.files.columns import find, raw_row, raw_value, require, typed, unreadable, wanted
+from ogf.files.table import literal
+
+if TYPE_CHECKING:
+    from ogf.files import Table
+    from ogf.files.columns import Found
+
+_COLUMNS = wanted("ogf.focus")
+_ACCOUNT = "coalesce(BillingAccountId, 'unknown')"
+_MONTH = (
+    "coalesce(strftime(timezone('UTC', coalesce(BillingPeriodStart, ChargePeriodStart)), '%Y-%m'), 'unknown')"
+)
+# What a version brought that the one before had not; newest first.
+_NEW_IN = (
+    ("1.3", {"serviceprovidername", "hostprovidername", "allocatedmethodid", "contractapplied"}),
+    ("1.2", {"billingaccounttype", "subaccounttype", "invoiceid", "pricingcurrency"}),
+    ("1.1", {"skumeter", "skupricedetails", "servicesubcategory", "capacityreservationid"}),
+)
+
+
+def version_of(table: Table) -> str:
+    """Tell the FOCUS version (1.0 to 1.3) by the newest columns that the file has."""
+    names = {name.casefold() for name in table.names}
+    return next((version for version, new in _NEW_IN if names & new), "1.0")
+
+
+def activities_sql(
+    table: Table, *, services: str, regions: str, provider: str = "", only: tuple[str, str] | None = None
+) -> str:
+    """Write the SELECT that maps a file's rows to activities.
+
+    Args:
+        services: the provider's lookup table of service names (lower case `name`, `category`).
+        regions: its lookup table of regions (lower case `code`, `location`).
+        provider: a regular expression, in lower case, of how the file names the provider; rows of others are
+            refused. "": whoever it is.
+        only: read only the rows of this (billing account, billing period), as `months_sql` names them.
+
+    Raises:
+        SourceError: `bad_request` naming the columns that the file lacks, or what it is if not cost and usage.
+    """
+    found = _required(table)
+    statement = files("ogf.focus").joinpath("activities.sql").read_text(encoding="utf-8")
+    statement = statement.replace(":services", services).replace(":regions", regions)
+    # Split first: the projection holds names from the file, which may look like a marker.
+    head, rest = statement.split(":source")
+    before, rest = rest.split(":provider")
+    middle, tail = rest.split(":uri")
+    source = _source(table, found, only)
+    return f"{head}{source}{before}{literal(provider)}{middle}{literal(table.uri)}{tail}"
+
+
+def months_sql(table: Table) -> str:
+    """Write the SELECT of a file's distinct (billing account, billing period). Raises as `activities_sql`."""
+    return (
+        f"SELECT DISTINCT {_ACCOUNT}, {_MONTH} FROM ({_source(table, _required(table), None)}) ORDER BY ALL"
+    )
+
+
+def _required(table: Table) -> Found:
+    names = {name.casefold() for name in table.names}
+    if "contractcommitmentid" in names and "billedcost" not in names:
+        raise SourceError(
+            "this is a FOCUS contract commitment dataset, not cost and usage",
+            error_class=ErrorClass.BAD_REQUEST,
+            where=table.uri,
+            hint="take it out of the folder; only cost and usage data are read",
+        )
+    found = find(table, _COLUMNS)
+    require(
+        table,
+        _COLUMNS,
+        found,
+        hint="check that this is FOCUS cost and usage data, with all mandatory columns",
+    )
+    return found
+
+
+def _source(table: Table, found: Found, only: tuple[str, str] | None) -> str:
+    select = (
+        f"SELECT {', '.join(typed(_COLUMNS, found))},"
+        f"\n        {raw_value(found, 'BilledCost')} AS raw_cost,"
+        f"\n        {raw_value(found, 'ConsumedQuantity')} AS raw_consumed,"
+        f"\n        {raw_row(_COLUMNS, found)} AS raw_row,\n        {unreadable(_COLUMNS, found)} AS map_unreadable"
+        f"\n        FROM {table.source}"
+    )
+    if only is None:
+        return select
+    account, month = only
+    return f"SELECT * FROM ({select}) WHERE {_ACCOUNT} = {literal(account)} AND {_MONTH} = {literal(month)}"

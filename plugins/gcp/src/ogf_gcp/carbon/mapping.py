@@ -1,0 +1,63 @@
+"""From a Carbon Footprint table's columns to the one SQL statement that maps its rows to activities."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from ogf.errors import ErrorClass, SourceError
+from ogf.files.columns import find, raw_row, require, typed, wanted
+from ogf.files.table import literal
+
+if TYPE_CHECKING:
+    from ogf.files import Table
+
+_COLUMNS = wanted("ogf_gcp.carbon")
+_FIGURES = "carbon_footprint_kgco2e"
+_ACCOUNT = "coalesce(billing_account_id, 'unknown')"
+_MONTH = "coalesce(strftime(usage_month, '%Y-%m'), 'unknown')"
+
+
+def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
+    """Write the SELECT that maps a table's rows to activities.
+
+    Args:
+        only: read only the rows of this (billing account, month), as `months_sql` names them.
+
+    Raises:
+        SourceError: `bad_request` for a table without scopes, or that lacks a required column.
+    """
+    statement = files("ogf_gcp.carbon").joinpath("activities.sql").read_text(encoding="utf-8")
+    head, rest = statement.split(":source")
+    middle, tail = rest.split(":uri")
+    return f"{head}{_source(table, only)}{middle}{literal(table.uri)}{tail}"
+
+
+def months_sql(table: Table) -> str:
+    """Write the SELECT of a file's distinct (billing account, month). Raises as `activities_sql`."""
+    return f"SELECT DISTINCT {_ACCOUNT}, {_MONTH} FROM ({_source(table, None)}) ORDER BY ALL"
+
+
+def scalar_table(where: str) -> SourceError:
+    return SourceError(
+        "the table has one figure for each row and no scopes: it is from before July 2022",
+        error_class=ErrorClass.BAD_REQUEST,
+        where=where,
+        hint="read the table `carbon_footprint` that the export writes now, and backfill the months you need there",
+    )
+
+
+def _source(table: Table, only: tuple[str, str] | None) -> str:
+    kinds = dict(zip((name.casefold() for name in table.names), table.types, strict=True))
+    if kinds.get(_FIGURES, "STRUCT").partition("(")[0] not in ("STRUCT", "JSON"):
+        raise scalar_table(table.uri)
+    found = find(table, _COLUMNS)
+    require(table, _COLUMNS, found, hint="check that this is the table of a Carbon Footprint export")
+    select = (
+        f"SELECT {', '.join(typed(_COLUMNS, found))},\n        {raw_row(_COLUMNS, found)} AS raw_row"
+        f"\n        FROM {table.source}"
+    )
+    if only is None:
+        return select
+    account, month = only
+    return f"SELECT * FROM ({select}) WHERE {_ACCOUNT} = {literal(account)} AND {_MONTH} = {literal(month)}"

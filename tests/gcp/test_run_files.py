@@ -1,0 +1,242 @@
+"""The same streams from files that an export left: in a local folder, and in Cloud Storage."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from gcp.bigquery_runs import Process, outcomes
+from gcp.export_files import (
+    CARBON_SCHEMA,
+    Exports,
+    billing_row,
+    carbon_row,
+    credit,
+    nested,
+    write_lines,
+    write_parquet,
+)
+from gcp.google_fake import google, google_server
+
+__all__ = ["google", "google_server"]
+
+SUMS = (
+    "SELECT provider_scope, accounting, count(*), fsum(emissions_kgco2e) FROM activities GROUP BY 1, 2 ORDER BY 1, 2"
+)
+
+
+def months() -> list[dict]:
+    return [
+        carbon_row(usage_month=f"2026-0{month}-01", project__number=str(project))
+        for month in (1, 2)
+        for project in range(3)
+    ]
+
+
+EXPECTED = [(1, None, 6, 6.0), (2, "location", 6, 12.0), (2, "market", 6, 9.0), (3, None, 6, 18.0)]
+
+
+def by_pyarrow(folder: Path) -> None:
+    write_parquet(folder / "carbon-000000000000.parquet", months(), CARBON_SCHEMA)
+
+
+def by_duckdb(folder: Path) -> None:
+    """Nested columns as another writer makes them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = write_lines(folder.with_suffix(".lines"), months())
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT * REPLACE (CAST(usage_month AS DATE) AS usage_month) FROM read_json('{lines}')) "
+            f"TO '{folder / 'carbon.parquet'}' (FORMAT parquet)"
+        )
+
+
+def by_lines(folder: Path) -> None:
+    write_lines(folder / "carbon.json", months())
+
+
+def by_gzip(folder: Path) -> None:
+    plain = write_lines(folder / "carbon.json", months())
+    plain.with_suffix(".json.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    plain.unlink()
+
+
+def by_several(folder: Path) -> None:
+    """A file for each month, in folders and formats of their own."""
+    write_parquet(folder / "january" / "a.parquet", months()[:3], CARBON_SCHEMA)
+    write_lines(folder / "february" / "b.jsonl", months()[3:])
+
+
+WRITERS = [by_pyarrow, by_duckdb, by_lines, by_gzip, by_several]
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return tmp_path / "exports"
+
+
+@pytest.fixture
+def local(tmp_path, folder):
+    """A warehouse that is filled from the folder: `local("carbon")`."""
+    return lambda stream, **settings: Exports(tmp_path / "ogf.duckdb", settings=settings, **{stream: folder})
+
+
+@pytest.fixture
+def bucket(tmp_path, google):
+    """A warehouse that is filled from gs://carbon-exports/2026: `bucket("carbon")`."""
+
+    def made(stream: str) -> Exports:
+        place = "gs://carbon-exports/2026"
+        return Exports(
+            tmp_path / "ogf.duckdb", settings={f"ingestion.gcp.{stream}.location": place, **_quick()}
+        )
+
+    return made
+
+
+def _quick() -> dict:
+    return {"ingestion.gcp.rate_limit_per_sec": 10_000, "ingestion.gcp.request_timeout": 5}
+
+
+def upload(google, folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            google.put("carbon-exports", f"2026/{path.relative_to(folder)}", path.read_bytes())
+
+
+class TestLocal:
+    @pytest.mark.parametrize("write", WRITERS)
+    def test_carbon_of_every_format_gives_the_same(self, folder, local, write):
+        write(folder)
+        warehouse = local("carbon")
+        result = warehouse.run()
+        assert (result.status, result.count("loaded"), result.rejected) == ("succeeded", 2, 0)
+        assert warehouse.query(SUMS) == EXPECTED
+        before = warehouse.table(without=("provider",))
+        again = warehouse.run()
+        assert set(outcomes(again).values()) == {("unchanged", "same version")}
+        assert warehouse.table(without=("provider",)) == before
+
+    def test_a_file_that_is_restated_replaces_its_month_and_keeps_history(self, folder, local):
+        by_several(folder)
+        warehouse = local("carbon")
+        warehouse.run()
+        write_lines(folder / "february" / "b.jsonl", [carbon_row(10.0, usage_month="2026-02-01")])
+        assert outcomes(warehouse.run()) == {
+            "2026-01": ("unchanged", "same version"), "2026-02": ("loaded", "version changed"),
+        }  # fmt: skip
+        assert warehouse.query(SUMS)[0] == (1, None, 4, 13.0)
+        assert warehouse.query("SELECT count(*) FROM loads WHERE status = 'superseded'") == [(1,)]
+
+    def test_billing_lines_are_net(self, folder, local):
+        lines = [
+            billing_row(cost="1.25", credits=[credit("-0.25"), credit("-0.5", name="Promotion", kind="PROMOTION")]),
+            billing_row(cost="2", usage_start_time="2026-01-06 10:00:00 UTC"),
+            billing_row(cost="4", invoice__month="202602", usage_start_time="2026-02-01 10:00:00 UTC",
+                        usage_end_time="2026-02-01 11:00:00 UTC"),
+        ]  # fmt: skip
+        write_lines(folder / "billing.json", lines)
+        warehouse = local("billing")
+        assert set(outcomes(warehouse.run())) == {"2026-01", "2026-02"}
+        assert warehouse.facts() == (5, Decimal("6.5"))
+
+    @pytest.mark.parametrize("form", ["{}", "file://{}"], ids=["path", "uri"])
+    def test_a_process_reads_a_folder_and_asks_no_cloud(self, folder, tmp_path, local, form):
+        by_pyarrow(folder)
+        env = {
+            "OFFGRIDFLOW_GCP_INGEST_ENABLED": "true",
+            "OFFGRIDFLOW_GCP_CARBON_LOCATION": form.format(folder),
+            "OFFGRIDFLOW_GCP_ENDPOINT_URL": "http://127.0.0.1:9",  # nobody listens there
+        }
+        run = Process(tmp_path, env)
+        (result,) = json.loads(run("run", "--provider", "gcp", "--json").stdout)
+        assert (result["loaded"], result["rows"], result["notices"]) == (2, 24, [])
+        (result,) = json.loads(run("run", "--provider", "gcp", "--json").stdout)
+        assert (result["loaded"], result["unchanged"]) == (0, 2)
+        assert local("carbon").query(SUMS) == EXPECTED
+
+    def test_an_empty_folder_says_what_should_be_there(self, folder, local):
+        folder.mkdir()
+        result = local("carbon").run()
+        assert result.exit_code() == 1
+        assert "there is no data file here" in result.message
+        assert "ingestion.gcp.carbon.location" in result.hint
+
+    def test_a_file_that_is_cut_is_a_partition_of_its_own(self, folder, local):
+        by_several(folder)
+        whole = (folder / "january" / "a.parquet").read_bytes()
+        (folder / "january" / "a.parquet").write_bytes(whole[: len(whole) // 2])
+        warehouse = local("carbon")
+        result = warehouse.run()
+        assert (result.status, result.count("loaded"), result.count("failed")) == ("partial", 1, 1)
+        assert warehouse.column("DISTINCT strftime(period_start, '%Y-%m')") == ["2026-02"]
+
+
+class TestBucket:
+    @pytest.mark.parametrize("write", WRITERS)
+    def test_a_bucket_gives_what_a_folder_gives_and_a_second_run_downloads_nothing(
+        self, google, folder, bucket, write
+    ):
+        write(folder)
+        upload(google, folder)
+        warehouse = bucket("carbon")
+        result = warehouse.run()
+        assert (result.status, result.count("loaded"), result.rejected) == ("succeeded", 2, 0)
+        assert warehouse.query(SUMS) == EXPECTED
+        assert {source[:25] for source in warehouse.column("DISTINCT source")} == {"gs://carbon-exports/2026/"}
+        google.calls.clear()
+        assert set(outcomes(warehouse.run()).values()) == {("unchanged", "same version")}
+        assert google.count("/download/") == 0
+        assert google.count("/o?") >= 1
+
+    def test_a_new_generation_is_loaded_and_nothing_else(self, google, folder, bucket):
+        by_several(folder)
+        upload(google, folder)
+        warehouse = bucket("carbon")
+        warehouse.run()
+        google.calls.clear()
+        google.put("carbon-exports", "2026/february/b.jsonl", _lines([carbon_row(10.0, usage_month="2026-02-01")]))
+        assert outcomes(warehouse.run()) == {
+            "2026-01": ("unchanged", "same version"), "2026-02": ("loaded", "version changed"),
+        }  # fmt: skip
+        assert google.count("/download/") == google.count("b.jsonl")
+        assert warehouse.query(SUMS)[0] == (1, None, 4, 13.0)
+
+    def test_an_object_that_is_overwritten_while_it_is_read_is_read_anew(self, google, folder, bucket):
+        by_several(folder)
+        upload(google, folder)
+        warehouse = bucket("carbon")
+        newer = _lines([carbon_row(10.0, usage_month="2026-02-01")])
+        result = warehouse.run(between=lambda: google.put("carbon-exports", "2026/february/b.jsonl", newer))
+        assert result.count("failed") == 0
+        assert warehouse.query(SUMS)[0] == (1, None, 4, 13.0)
+        assert set(outcomes(warehouse.run()).values()) == {("unchanged", "same version")}
+
+    @pytest.mark.parametrize("fault", ["503", "break", "damage"])
+    def test_a_download_that_breaks_is_made_again(self, google, folder, bucket, fault):
+        by_pyarrow(folder)
+        upload(google, folder)
+        match fault:
+            case "503":
+                google.fail("/download/", 503, "backendError")
+            case "break":
+                google.break_off("/download/", keep=100)
+            case _:
+                google.damage("/download/")
+        warehouse = bucket("carbon")
+        assert warehouse.run().count("loaded") == 2
+        assert warehouse.query(SUMS) == EXPECTED
+
+    def test_a_bucket_that_may_not_be_listed_says_which_role(self, google, bucket):
+        google.fail("/o?", 403, "accessDenied", times=9)
+        result = bucket("carbon").run()
+        assert result.exit_code() == 1
+        assert "roles/storage.objectViewer" in result.hint
+
+
+def _lines(rows: list[dict]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in nested(rows)).encode()
