@@ -92,9 +92,8 @@ class TestNames:
         assert "other" not in caught.value.message
 
     def test_names_that_need_quotes(self, connection):
-        table = Table("t", ('we"ird',), ('"we""ird"',), ("VARCHAR",), "(SELECT 'v' AS \"we\"\"ird\")")
-        assert read(connection, table, want('we"ird'))[0:1] == ("v",) if False else True
-        assert find(table, (want('we"ird'),))['we"ird'][0].sql == '"we""ird"'
+        table = Table("t", ('we"ird',), ('"we""ird"',), ("VARCHAR",), '(SELECT \'v\' AS "we""ird")')
+        assert read(connection, table, Wanted("x", "text", False, ('we"ird',))) == ("v",)
 
 
 START = dt.datetime(2026, 1, 5, 10, tzinfo=dt.UTC)
@@ -128,7 +127,7 @@ class TestKinds:
             ("2.5::DECIMAL(38,9)", "double", 2.5),
             ("'lots'", "double", None),
             ("'0.123456789012345678'", "decimal", Decimal("0.123456789012345678")),
-            ("'0.123456789012345678'::JSON", "decimal", Decimal("0.123456789012345678")),
+            ("'\"0.123456789012345678\"'::JSON", "decimal", Decimal("0.123456789012345678")),
             ("0.1::DOUBLE", "decimal", Decimal("0.1")),
             ("0.123456789::DECIMAL(38,9)", "decimal", Decimal("0.123456789")),
             ("'5e-06'", "decimal", Decimal("0.000005")),
@@ -179,7 +178,14 @@ class TestKinds:
 class TestRaw:
     @pytest.mark.parametrize(
         ("written", "found"),
-        [("''", None), ("'x'", "x"), ("'\"\"'::JSON", None), ("'null'::JSON", None), ("'7'::JSON", "7"), ("7", 7)],
+        [
+            ("''", None),
+            ("'x'", "x"),
+            ("'\"\"'::JSON", None),
+            ("'null'::JSON", None),
+            ("'7'::JSON", "7"),
+            ("7", 7),
+        ],
     )
     def test_tells_missing_from_unreadable(self, connection, written, found):
         table = described(connection, f"SELECT {written} AS x")
@@ -198,7 +204,9 @@ class TestRaw:
     def test_a_map_that_is_no_such_thing_is_told(self, connection, written, bad):
         table = described(connection, f"SELECT {written} AS tags")
         columns = (want("tags", "map"),)
-        assert bool(one(connection, f"{unreadable(columns, find(table, columns))} FROM {table.source}")) is bad
+        assert (
+            bool(one(connection, f"{unreadable(columns, find(table, columns))} FROM {table.source}")) is bad
+        )
 
 
 class TestJson:
@@ -211,7 +219,7 @@ class TestJson:
             ("[None, None]", [None, None]),
             ("[{'name': 'None of these', 'x': -5e-06}]", [{"name": "None of these", "x": -5e-06}]),
             ("[]", []),
-            (r'{"a": "it' "'" r's"}', {"a": "it's"}),
+            ('{"a": "it\'s"}', {"a": "it's"}),
         ],
     )
     def test_is_read_also_as_python_writes_it(self, connection, text, found):
@@ -272,7 +280,10 @@ class TestPairs:
         assert one(connection, f"ogf_map_of_pairs({typed_pairs})") is None
 
     @settings(max_examples=150, deadline=None)
-    @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")), min_size=1, max_size=8), st.randoms())
+    @given(
+        st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")), min_size=1, max_size=8),
+        st.randoms(),
+    )
     def test_order_does_not_matter(self, connection, pairs, random):
         shuffled = pairs.copy()
         random.shuffle(shuffled)
@@ -295,19 +306,39 @@ def test_months(connection, text, month):
     assert one(connection, "ogf_month(?)", text) == month
 
 
-@settings(max_examples=80, deadline=None)
-@given(st.lists(st.decimals(-(10**12), 10**12, places=18), min_size=1, max_size=5), st.booleans())
-def test_a_number_of_json_is_exact_to_the_18th_decimal(connection, tmp_path_factory, numbers, as_text):
-    """Through a file: nothing on the way makes a double of it."""
-    folder = tmp_path_factory.mktemp("json")
+def read_costs(connection, folder, texts) -> list[Decimal]:
+    """Costs that lie inside a record of a file of JSON lines."""
     path = folder / "a.jsonl"
-    quote = '"' if as_text else ""
-    path.write_text("".join(f'{{"n": {i}, "usage": {{"cost": {quote}{x:f}{quote}}}}}\n' for i, x in enumerate(numbers)))
+    path.write_text("".join(f'{{"n": {n}, "usage": {{"cost": {text}}}}}\n' for n, text in enumerate(texts)))
     table = open_table(File(path, path.as_uri(), "etag", owned=False), connection=connection, scratch=folder)
     columns = (want("n", "double"), want("cost", "decimal", "usage.cost"))
     select = f"SELECT {', '.join(typed(columns, find(table, columns)))} FROM {table.source} ORDER BY n"
     found = [cost for _, cost in connection.execute(select).fetchall()]
     table.close()
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.decimals(-(10**12), 10**12, places=18), min_size=1, max_size=5))
+def test_a_number_that_json_holds_as_text_is_exact_to_the_18th_decimal(connection, tmp_path_factory, numbers):
+    """NUMERIC, as BigQuery writes it."""
+    texts = [f'"{number:f}"' for number in numbers]
+    assert read_costs(connection, tmp_path_factory.mktemp("json"), texts) == numbers
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.floats(-1e6, 1e6), st.decimals(-2000, 2000, places=14).map(float)),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_a_bare_number_of_json_is_the_decimal_that_is_written(connection, tmp_path_factory, numbers):
+    """FLOAT64, as BigQuery writes it: the shortest text that reads back as the same double."""
     with localcontext() as context:
         context.prec = 60
-        assert found == [number.quantize(Decimal("1e-18"), ROUND_HALF_UP) for number in numbers]
+        exact = [Decimal(repr(x)).quantize(Decimal("1e-18"), ROUND_HALF_UP) for x in numbers]
+    texts = [repr(x) if abs(x) >= 1e-17 else "0" for x in numbers]
+    expected = [x if text != "0" else Decimal(0) for x, text in zip(exact, texts, strict=True)]
+    assert read_costs(connection, tmp_path_factory.mktemp("json"), texts) == expected

@@ -45,9 +45,16 @@ class Proxy(BigQueryFake):
         super().reset()
         self.turns: Sequence[str] = ("",)
         self.size: int | None = None
+        self.later: list[tuple[int, dict]] = []
         self._turn = itertools.count()
 
+    def fail_later_page(self, reason: str, status: int = 0, *, times: int = 1, message: str = "") -> None:
+        """Refuse the next requests for a page of a table's rows after the first."""
+        self.later += [_error(reason, message or f"injected {reason}", status)] * times
+
     def answer(self, line: str, method: str, path: list[str], query: dict, body: dict) -> tuple[int, dict]:
+        if self.later and "/queries/ogf_" in line and "pageToken=" in line:
+            return self.later.pop(0)
         turn = self.turns[next(self._turn) % len(self.turns)]
         reason, _, status = turn.partition(" ")
         if reason and reason != "lost":
@@ -100,7 +107,9 @@ class Proxy(BigQueryFake):
 
     def queries(self) -> list[dict]:
         """The queries that ran, dry runs left out."""
-        return [body["configuration"]["query"] for body in self.bodies if "dryRun" not in body["configuration"]]
+        return [
+            body["configuration"]["query"] for body in self.bodies if "dryRun" not in body["configuration"]
+        ]
 
     def downloads(self) -> list[str]:
         """What asked for rows of a table: ids of the jobs that the plugin named, in order."""
@@ -130,10 +139,15 @@ class Cloud(Exports):
     Datasets are given by stream; a stream without one is not configured, but for `carbon`, which is always.
     """
 
-    def __init__(self, path: Path, url: str, settings: Mapping[str, Any] | None = None, **datasets: str) -> None:
+    def __init__(
+        self, path: Path, url: str, settings: Mapping[str, Any] | None = None, **datasets: str
+    ) -> None:
         super().__init__(path)
         self.settings |= {f"ingestion.gcp.{name}": value for name, value in tables(url, **datasets).items()}
-        self.settings |= {"ingestion.gcp.rate_limit_per_sec": 10_000, "ingestion.gcp.rate_limit_capacity": 10_000}
+        self.settings |= {
+            "ingestion.gcp.rate_limit_per_sec": 10_000,
+            "ingestion.gcp.rate_limit_capacity": 10_000,
+        }
         self.settings |= {f"ingestion.gcp.{name}": value for name, value in (settings or {}).items()}
 
     def provider_run(self, *, reporter: Any = None, **settings: Any) -> ProviderRun:

@@ -132,7 +132,7 @@ def _proxy(_emulator: Emulator) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def proxy(_proxy: Proxy, emulator: Emulator) -> Iterator[Proxy]:  # noqa: ARG001  # an empty emulator
+def proxy(_proxy: Proxy, emulator: Emulator) -> Iterator[Proxy]:  # an empty emulator
     """The way to the emulator: with a log, and faults where a test wants them."""
     _proxy.reset()
     yield _proxy

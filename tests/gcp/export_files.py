@@ -174,5 +174,7 @@ def billing_row(**changes: Any) -> dict[str, Any]:
     } | {name.replace("__", "."): value for name, value in changes.items()}
 
 
-def credit(amount: str, *, name: str = "Sustained use", kind: str = "SUSTAINED_USAGE_DISCOUNT") -> dict[str, Any]:
+def credit(
+    amount: str, *, name: str = "Sustained use", kind: str = "SUSTAINED_USAGE_DISCOUNT"
+) -> dict[str, Any]:
     return {"id": name, "full_name": name, "type": kind, "name": name, "amount": amount}

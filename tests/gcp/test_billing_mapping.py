@@ -64,7 +64,9 @@ def connection(tmp_path_factory):
 
 
 def mapped(connection, path, columns: str) -> list[tuple[Any, ...]]:
-    table = open_table(File(path, path.as_uri(), "etag", owned=False), connection=connection, scratch=path.parent)
+    table = open_table(
+        File(path, path.as_uri(), "etag", owned=False), connection=connection, scratch=path.parent
+    )
     try:
         return connection.execute(f"SELECT {columns} FROM ({activities_sql(table)}) ORDER BY ALL").fetchall()
     finally:
@@ -106,7 +108,11 @@ class TestCredits:
     def test_each_is_a_row_of_its_own_without_quantity(self, load):
         row = billing_row(
             cost="10",
-            credits=[credit("-2.5"), credit("-0.25", name="Free", kind="PROMOTION"), credit("0.01", name="Odd", kind=None)],
+            credits=[
+                credit("-2.5"),
+                credit("-0.25", name="Free", kind="PROMOTION"),
+                credit("0.01", name="Odd", kind=None),
+            ],
         )
         warehouse, _ = load(row)
         found = warehouse.query(
@@ -132,7 +138,9 @@ class TestCredits:
         warehouse, result = load(billing_row(credits=[credit("-0.5") | {"amount": amount}]), reject=1)
         assert result.rejected == 1
         assert warehouse.facts() == (1, Decimal("1.25"))
-        assert warehouse.column("reason", table="quarantine") == ["a credit's amount is missing or not a number"]
+        assert warehouse.column("reason", table="quarantine") == [
+            "a credit's amount is missing or not a number"
+        ]
 
     def test_text_that_is_no_list_is_refused_not_dropped(self, tmp_path):
         rows = [billing_row(credits="[]"), billing_row(credits="[{'amount': -1")]
@@ -147,20 +155,20 @@ class TestCredits:
     def test_the_sum_is_net_however_many_credits(self, connection, tmp_path_factory, charges):
         """Sum of cost = sum of the export's cost + sum of its credits, to the last digit."""
         rows = [
-            billing_row(cost=f"{cost:f}", credits=[credit(f"{amount:f}") for amount in credits])
-            for cost, credits in charges
+            billing_row(cost=f"{cost:f}", credits=[credit(f"{amount:f}") for amount in amounts])
+            for cost, amounts in charges
         ]
         path = write_lines(tmp_path_factory.mktemp("net") / "billing.jsonl", rows)
-        ((count, use, credits, quantity, refused),) = mapped(
+        ((count, use, credited, quantity, refused),) = mapped(
             connection,
             path,
             "count(*), sum(cost) FILTER (charge_category = 'Usage'), "
             "coalesce(sum(cost) FILTER (charge_category = 'Credit'), 0), sum(quantity), count(_reject)",
         )
-        amounts = [amount for _, several in charges for amount in several]
-        assert (count, refused) == (len(charges) + len(amounts), 0)
+        every = [amount for _, amounts in charges for amount in amounts]
+        assert (count, refused) == (len(charges) + len(every), 0)
         assert use == sum(cost for cost, _ in charges)
-        assert credits == sum(amounts)
+        assert credited == sum(every)
         assert quantity == 3600 * len(charges)
 
 
@@ -169,7 +177,10 @@ class TestTags:
         row = billing_row(
             labels=pairs(team="web", empty=""),
             system_labels=pairs(
-                **{"compute.googleapis.com__machine_spec": "n1-standard-4", "compute.googleapis.com__cores": "4"}
+                **{
+                    "compute.googleapis.com__machine_spec": "n1-standard-4",
+                    "compute.googleapis.com__cores": "4",
+                }
             ),
             tags=[*pairs(env="prod"), {"key": "cost", "value": "42", "inherited": True, "namespace": "123"}],
         )
@@ -215,14 +226,20 @@ def test_null_project_is_kept_and_a_number_stands_for_a_name_that_is_gone(load):
 
 def test_a_null_record_is_no_error(load):
     """BigQuery writes a NULL project as null, not as a record of NULLs."""
-    row = {name: value for name, value in billing_row().items() if not name.startswith(("project.", "location."))}
+    row = {
+        name: value for name, value in billing_row().items() if not name.startswith(("project.", "location."))
+    }
     warehouse, result = load(row | {"project": None, "location": None})
     assert (result.status, result.rejected) == ("succeeded", 0)
     assert warehouse.query("SELECT account_id, region, location FROM activities") == [(None, None, "GLOBAL")]
 
 
 def test_currency_differs_by_row(load):
-    rows = [billing_row(cost="1", currency="USD"), billing_row(cost="2", currency="EUR"), billing_row(cost="4", currency="EUR")]
+    rows = [
+        billing_row(cost="1", currency="USD"),
+        billing_row(cost="2", currency="EUR"),
+        billing_row(cost="4", currency="EUR"),
+    ]
     warehouse, result = load(*rows)
     assert result.rejected == 0
     found = warehouse.query("SELECT currency, sum(cost) FROM activities GROUP BY ALL ORDER BY ALL")
@@ -290,7 +307,10 @@ def test_partitions_are_invoice_months_not_months_of_use(load):
     ]  # fmt: skip
     warehouse, _ = load(*rows)
     found = warehouse.query("SELECT partition_key, sum(cost) FROM activities GROUP BY ALL ORDER BY ALL")
-    assert found == [(f"files/{BILLING_ACCOUNT}/2026-01", Decimal(1)), (f"files/{BILLING_ACCOUNT}/2026-02", Decimal(2))]
+    assert found == [
+        (f"files/{BILLING_ACCOUNT}/2026-01", Decimal(1)),
+        (f"files/{BILLING_ACCOUNT}/2026-02", Decimal(2)),
+    ]
 
 
 @pytest.mark.parametrize("column", ["billing_account_id", "sku.id", "cost", "currency", "usage_start_time"])
@@ -319,7 +339,11 @@ def csv_warehouse(tmp_path, rows) -> Exports:
 def test_b130_csv_json_and_parquet_give_the_same_rows(tmp_path):
     """CSV with Python's and with JSON's lists, JSON lines and Parquet with BigQuery's types."""
     rows = [
-        billing_row(cost=f"{n}.125", labels=pairs(team=f"t{n}"), credits=[credit(f"-0.{n}5"), credit("-0.5", name="x")])
+        billing_row(
+            cost=f"{n}.125",
+            labels=pairs(team=f"t{n}"),
+            credits=[credit(f"-0.{n}5"), credit("-0.5", name="x")],
+        )
         for n in range(1, 5)
     ]
 
@@ -328,8 +352,8 @@ def test_b130_csv_json_and_parquet_give_the_same_rows(tmp_path):
             name: dt.datetime.fromisoformat(row[name].replace(" UTC", "+00:00"))
             for name in ("usage_start_time", "usage_end_time", "export_time")
         }
-        credits = [item | {"amount": float(item["amount"])} for item in row["credits"]]
-        return row | times | {"cost": float(row["cost"]), "credits": credits}
+        reliefs = [item | {"amount": float(item["amount"])} for item in row["credits"]]
+        return row | times | {"cost": float(row["cost"]), "credits": reliefs}
 
     def texts(row, write):
         return {name: write(value) if isinstance(value, list) else value for name, value in row.items()}
@@ -345,7 +369,9 @@ def test_b130_csv_json_and_parquet_give_the_same_rows(tmp_path):
             write_parquet(root / "exports" / "billing.parquet", [parsed(row) for row in rows], SCHEMA)
             warehouse = Exports(root / "ogf.duckdb", billing=root / "exports")
         else:
-            warehouse = csv_warehouse(root, [texts(row, str if name == "python" else json.dumps) for row in rows])
+            warehouse = csv_warehouse(
+                root, [texts(row, str if name == "python" else json.dumps) for row in rows]
+            )
         result = warehouse.run()
         assert (result.status, result.rejected) == ("succeeded", 0), name
         tables[name] = warehouse.table()
@@ -377,7 +403,9 @@ def lines_of(row) -> list[tuple[str, Decimal]]:
 
 @settings(max_examples=10, deadline=None)
 @given(st.lists(ROWS, min_size=2, max_size=3))
-def test_files_that_repeat_each_other_count_a_row_as_often_as_the_one_that_has_it_most(tmp_path_factory, files):
+def test_files_that_repeat_each_other_count_a_row_as_often_as_the_one_that_has_it_most(
+    tmp_path_factory, files
+):
     root = tmp_path_factory.mktemp("overlap")
     expected: Counter[tuple[str, Decimal]] = Counter()
     for number, rows in enumerate(files):
@@ -402,4 +430,6 @@ def test_rows_that_differ_in_amount_alone_are_all_kept_even_over_several_files(l
     rows = [billing_row(usage__amount=amount, cost=cost) for amount, cost in [(1, "0"), (2, "0"), (2, "0.5")]]
     warehouse, result = load(a=rows[:2], b=rows)
     assert (result.status, result.rejected) == ("succeeded", 0)
-    assert warehouse.query("SELECT count(*), sum(quantity), sum(cost) FROM activities") == [(3, 5.0, Decimal("0.5"))]
+    assert warehouse.query("SELECT count(*), sum(quantity), sum(cost) FROM activities") == [
+        (3, 5.0, Decimal("0.5"))
+    ]

@@ -131,7 +131,9 @@ def test_b63_b65_ten_fifteen_and_five_are_thirty_over_three_rows(load):
 def test_b56_a_month_is_its_days_in_utc(lines, text, start, end):
     warehouse, result = lines({"a.jsonl": [carbon_row(usage_month=text)]})
     assert [item.key for item in result.partitions] == [f"files/{BILLING_ACCOUNT}/{start[:7]}"]
-    found = warehouse.query("SELECT DISTINCT CAST(period_start AS VARCHAR), CAST(period_end AS VARCHAR) FROM activities")
+    found = warehouse.query(
+        "SELECT DISTINCT CAST(period_start AS VARCHAR), CAST(period_end AS VARCHAR) FROM activities"
+    )
     assert found == [(f"{start} 00:00:00+00", f"{end} 00:00:00+00")]
 
 
@@ -198,7 +200,9 @@ def test_b53_b74_b75_an_unknown_region_is_global_and_told(load):
     warehouse, result = load(carbon_row(location__location="mars-north1-a", location__region="mars-north1"))
     assert result.status == "partial"
     assert warehouse.query("SELECT DISTINCT region, location FROM activities") == [("mars-north1", "GLOBAL")]
-    assert any("unmapped region" in notice and "mars-north1" in notice for notice in result.partitions[0].notices)
+    assert any(
+        "unmapped region" in notice and "mars-north1" in notice for notice in result.partitions[0].notices
+    )
 
 
 @pytest.mark.parametrize(
@@ -226,11 +230,15 @@ def test_rows_without_a_project_are_kept(load):
         carbon_row(100.0, project__id=None, project__number="1234567890"),  # deleted: only its number is left
     )
     assert result.rejected == 0
-    found = warehouse.query("SELECT account_id, emissions_kgco2e FROM activities WHERE provider_scope = 1 ORDER BY 2")
+    found = warehouse.query(
+        "SELECT account_id, emissions_kgco2e FROM activities WHERE provider_scope = 1 ORDER BY 2"
+    )
     assert found == [("shop-prod", 1.0), (None, 10.0), ("1234567890", 100.0)]
 
 
-@pytest.mark.parametrize("names", [("a.jsonl", "a.jsonl"), ("a.jsonl", "b.jsonl")], ids=["one file", "two files"])
+@pytest.mark.parametrize(
+    "names", [("a.jsonl", "a.jsonl"), ("a.jsonl", "b.jsonl")], ids=["one file", "two files"]
+)
 def test_equal_rows_collapse(lines, names):
     """As the backfills of autumn 2022 left them, and as two exports of one month do."""
     row, other = carbon_row(), carbon_row(7.0, service__description="BigQuery", service__id="24E6-581D-38E5")
@@ -260,7 +268,7 @@ def test_a_row_without_any_figure_is_refused_not_dropped(load):
     warehouse, result = load(*rows, runner__max_reject_share=1)
     assert result.rejected == 1
     ((reason, raw),) = warehouse.query("SELECT reason, CAST(raw AS VARCHAR) FROM quarantine")
-    assert reason == "no scope has a figure"
+    assert reason.startswith("no scope has a figure")
     assert "BigQuery" in raw
 
 

@@ -7,8 +7,16 @@ import json
 from decimal import Decimal
 
 import pytest
-from gcp.bigquery_emulator import BILLING, BILLING_ACCOUNT, CARBON, FOCUS, billing_row, carbon_row, carbon_schema
-from gcp.bigquery_emulator import focus_row
+from gcp.bigquery_emulator import (
+    BILLING,
+    BILLING_ACCOUNT,
+    CARBON,
+    FOCUS,
+    billing_row,
+    carbon_row,
+    carbon_schema,
+    focus_row,
+)
 from gcp.bigquery_runs import outcomes
 
 from ogf.runner.run import Options
@@ -29,7 +37,11 @@ LOADED = (
 
 
 def figures(scope1=1.0, location=2.0, market=1.5, scope3=3.0) -> dict:
-    return {"scope1": scope1, "scope2": {"location_based": location, "market_based": market}, "scope3": scope3}
+    return {
+        "scope1": scope1,
+        "scope2": {"location_based": location, "market_based": market},
+        "scope3": scope3,
+    }
 
 
 def month_rows(month: str, count: int, **values) -> list[dict]:
@@ -75,7 +87,12 @@ class TestCarbon:
         run = process()
         first = run("run", "--provider", "gcp", "--json")
         (result,) = json.loads(first.stdout)
-        assert (result["status"], result["loaded"], result["rows"], result["rejected"]) == ("succeeded", 2, 32, 0)
+        assert (result["status"], result["loaded"], result["rows"], result["rejected"]) == (
+            "succeeded",
+            2,
+            32,
+            0,
+        )
         assert [item["key"] for item in result["partitions"]] == [
             f"{carbon}/2026-01", f"{carbon}/2026-02",
         ]  # fmt: skip
@@ -91,7 +108,12 @@ class TestCarbon:
         proxy.forget()
         second = run("run", "--provider", "gcp", "--json")
         (result,) = json.loads(second.stdout)
-        assert (result["status"], result["loaded"], result["unchanged"], result["rows"]) == ("succeeded", 0, 2, 0)
+        assert (result["status"], result["loaded"], result["unchanged"], result["rows"]) == (
+            "succeeded",
+            0,
+            2,
+            0,
+        )
         assert {item["reason"] for item in result["partitions"]} == {"same version"}
         assert proxy.downloads() == []
         assert not any("carbon_footprint` WHERE usage_month" in query["query"] for query in proxy.queries())
@@ -110,7 +132,9 @@ class TestCarbon:
         ]  # fmt: skip
         assert proxy.downloads() == []
 
-    def test_a_backfilled_month_replaces_exactly_itself_and_keeps_its_history(self, carbon, emulator, proxy, cloud):
+    def test_a_backfilled_month_replaces_exactly_itself_and_keeps_its_history(
+        self, carbon, emulator, proxy, cloud
+    ):
         warehouse = cloud()
         warehouse.run()
         old = warehouse.table(without=ONE)
@@ -125,7 +149,9 @@ class TestCarbon:
         }  # fmt: skip
         assert [name.split("_")[2] for name in proxy.downloads()] == ["202601"]
         assert same_sums(warehouse, emulator)
-        by_month = "SELECT strftime(period_start, '%Y-%m'), count(*), max(model_version) FROM activities GROUP BY 1"
+        by_month = (
+            "SELECT strftime(period_start, '%Y-%m'), count(*), max(model_version) FROM activities GROUP BY 1"
+        )
         assert sorted(warehouse.query(by_month)) == [("2026-01", 8, "15"), ("2026-02", 12, "14")]
         assert warehouse.query("SELECT load_id FROM loads WHERE partition_key LIKE '%-02'") == [february]
         then = f"(SELECT * EXCLUDE (provider) FROM activities_as_of('{moment.isoformat()}')) AS a"
@@ -148,7 +174,9 @@ class TestCarbon:
 
     def test_a_month_of_before_2023_has_no_market_based_rows_and_zero_stays_zero(self, emulator, cloud):
         table = emulator.carbon_table()
-        emulator.insert(table, [carbon_row("2022-11-01", carbon_footprint_kgCO2e=figures(0.0, 2.0, None, 3.0))])
+        emulator.insert(
+            table, [carbon_row("2022-11-01", carbon_footprint_kgCO2e=figures(0.0, 2.0, None, 3.0))]
+        )
         warehouse = cloud()
         warehouse.run()
         rows = "SELECT provider_scope, accounting, emissions_kgco2e FROM activities ORDER BY ALL"
@@ -186,8 +214,12 @@ class TestCarbon:
     @pytest.mark.parametrize(
         ("published_on", "text"),
         [
-            pytest.param(32, "{month} is not published yet: Google writes it on the 32th of this month", id="before"),
-            pytest.param(1, "{month} is not in the table, though Google writes it on the 1th: look at", id="after"),
+            pytest.param(
+                32, "{month} is not published yet: Google writes it on the 32th of this month", id="before"
+            ),
+            pytest.param(
+                1, "{month} is not in the table, though Google writes it on the 1th: look at", id="after"
+            ),
         ],
     )
     def test_a_month_that_is_not_published_is_a_note_and_no_error(
@@ -243,7 +275,9 @@ class TestBilling:
         table = emulator.billing_table()
         emulator.insert(table, [billing_row(), billing_row(cost=4.25, credits=[])], day="2026-01-02")
         late = {"usage_start_time": "2026-01-02T00:00:00Z", "usage_end_time": "2026-01-02T01:00:00Z"}
-        emulator.insert(table, [billing_row(export_time="2026-01-03T03:00:00Z", cost=1.5, **late)], day="2026-01-03")
+        emulator.insert(
+            table, [billing_row(export_time="2026-01-03T03:00:00Z", cost=1.5, **late)], day="2026-01-03"
+        )
         return table
 
     def test_the_sum_of_cost_is_net_and_no_credit_is_counted_twice(self, billing, emulator, cloud):
@@ -256,7 +290,7 @@ class TestBilling:
         assert net == pytest.approx(10.75)
         assert warehouse.facts() == (7, Decimal("10.75"))
         by_kind = "SELECT charge_category, count(*), sum(cost) FROM activities GROUP BY 1 ORDER BY 1"
-        assert warehouse.query(by_kind) == [("Credit", 4, Decimal("-5")), ("Usage", 3, Decimal("15.75"))]
+        assert warehouse.query(by_kind) == [("Credit", 4, Decimal(-5)), ("Usage", 3, Decimal("15.75"))]
         quantities = "SELECT count(quantity), sum(quantity) FROM activities"
         assert warehouse.query(quantities) == [(3, 3 * 14400.0)]
 
@@ -309,6 +343,7 @@ class TestBilling:
     def test_only_the_columns_that_are_used_are_paid_for(self, billing, proxy, cloud):
         cloud(billing="billing").stream("billing")
         (first, _) = [query["query"] for query in proxy.queries() if "@day" in query["query"]]
+        assert "WHERE _PARTITIONTIME = TIMESTAMP(@day)" in first  # which prunes: no other day is paid for
         chosen = first.removeprefix("SELECT ").partition(" FROM ")[0].split(", ")
         assert {"cost", "credits", "labels"} <= set(chosen)
         assert not {"adjustment_info", "transaction_type", "cost_at_list"} & set(chosen)
@@ -326,13 +361,18 @@ class TestBilling:
 
 
 class TestFocus:
-    def test_the_billing_period_is_the_partition_and_its_newest_export_the_version(self, emulator, proxy, cloud):
+    def test_the_billing_period_is_the_partition_and_its_newest_export_the_version(
+        self, emulator, proxy, cloud
+    ):
         table = emulator.focus_table()
         february = {"BillingPeriodStart": "2026-02-01T00:00:00Z", "BillingPeriodEnd": "2026-03-01T00:00:00Z",
                     "ChargePeriodStart": "2026-02-01T00:00:00Z", "ChargePeriodEnd": "2026-02-01T01:00:00Z"}  # fmt: skip
         emulator.insert(table, [focus_row(), focus_row(BilledCost="0.000000001"), focus_row(**february)])
         warehouse = cloud(focus="focus")
-        assert outcomes(warehouse.stream("focus")) == {"2026-01": ("loaded", "new"), "2026-02": ("loaded", "new")}
+        assert outcomes(warehouse.stream("focus")) == {
+            "2026-01": ("loaded", "new"),
+            "2026-02": ("loaded", "new"),
+        }
         ((billed,),) = emulator.sql(f"SELECT SUM(BilledCost) FROM `{table}`")
         assert warehouse.facts() == (3, billed) == (3, Decimal("20.000000001"))
         proxy.forget()
@@ -352,7 +392,9 @@ def test_a_window_takes_days_of_its_months(emulator, cloud):
     emulator.insert(table, [billing_row()], day="2026-01-31")
     emulator.insert(table, [billing_row(export_time="2026-02-01T09:00:00Z")], day="2026-02-01")
     warehouse = cloud(billing="billing")
-    run = warehouse.provider_run().run(Options(streams=("billing",), window=Window(None, Month.parse("2026-02"))))
+    run = warehouse.provider_run().run(
+        Options(streams=("billing",), window=Window(None, Month.parse("2026-02")))
+    )
     assert set(outcomes(run)) == {"2026-01-31"}
 
 

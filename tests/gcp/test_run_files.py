@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import json
 from decimal import Decimal
@@ -24,9 +25,7 @@ from gcp.google_fake import google, google_server
 
 __all__ = ["google", "google_server"]
 
-SUMS = (
-    "SELECT provider_scope, accounting, count(*), fsum(emissions_kgco2e) FROM activities GROUP BY 1, 2 ORDER BY 1, 2"
-)
+SUMS = "SELECT provider_scope, accounting, count(*), fsum(emissions_kgco2e) FROM activities GROUP BY 1, 2 ORDER BY 1, 2"
 
 
 def months() -> list[dict]:
@@ -37,11 +36,15 @@ def months() -> list[dict]:
     ]
 
 
+def dated(rows: list[dict]) -> list[dict]:
+    return [row | {"usage_month": dt.date.fromisoformat(row["usage_month"])} for row in rows]
+
+
 EXPECTED = [(1, None, 6, 6.0), (2, "location", 6, 12.0), (2, "market", 6, 9.0), (3, None, 6, 18.0)]
 
 
 def by_pyarrow(folder: Path) -> None:
-    write_parquet(folder / "carbon-000000000000.parquet", months(), CARBON_SCHEMA)
+    write_parquet(folder / "carbon-000000000000.parquet", dated(months()), CARBON_SCHEMA)
 
 
 def by_duckdb(folder: Path) -> None:
@@ -67,7 +70,7 @@ def by_gzip(folder: Path) -> None:
 
 def by_several(folder: Path) -> None:
     """A file for each month, in folders and formats of their own."""
-    write_parquet(folder / "january" / "a.parquet", months()[:3], CARBON_SCHEMA)
+    write_parquet(folder / "january" / "a.parquet", dated(months()[:3]), CARBON_SCHEMA)
     write_lines(folder / "february" / "b.jsonl", months()[3:])
 
 
@@ -135,7 +138,7 @@ class TestLocal:
     def test_billing_lines_are_net(self, folder, local):
         lines = [
             billing_row(cost="1.25", credits=[credit("-0.25"), credit("-0.5", name="Promotion", kind="PROMOTION")]),
-            billing_row(cost="2", usage_start_time="2026-01-06 10:00:00 UTC"),
+            billing_row(cost="2", sku__id="CF4E-A0C7-0002"),
             billing_row(cost="4", invoice__month="202602", usage_start_time="2026-02-01 10:00:00 UTC",
                         usage_end_time="2026-02-01 11:00:00 UTC"),
         ]  # fmt: skip
@@ -187,7 +190,9 @@ class TestBucket:
         result = warehouse.run()
         assert (result.status, result.count("loaded"), result.rejected) == ("succeeded", 2, 0)
         assert warehouse.query(SUMS) == EXPECTED
-        assert {source[:25] for source in warehouse.column("DISTINCT source")} == {"gs://carbon-exports/2026/"}
+        assert {source[:25] for source in warehouse.column("DISTINCT source")} == {
+            "gs://carbon-exports/2026/"
+        }
         google.calls.clear()
         assert set(outcomes(warehouse.run()).values()) == {("unchanged", "same version")}
         assert google.count("/download/") == 0
@@ -199,7 +204,9 @@ class TestBucket:
         warehouse = bucket("carbon")
         warehouse.run()
         google.calls.clear()
-        google.put("carbon-exports", "2026/february/b.jsonl", _lines([carbon_row(10.0, usage_month="2026-02-01")]))
+        google.put(
+            "carbon-exports", "2026/february/b.jsonl", _lines([carbon_row(10.0, usage_month="2026-02-01")])
+        )
         assert outcomes(warehouse.run()) == {
             "2026-01": ("unchanged", "same version"), "2026-02": ("loaded", "version changed"),
         }  # fmt: skip

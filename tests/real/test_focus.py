@@ -58,7 +58,9 @@ class AnyCloud(FakeCloud):
 
     @hookimpl
     def fetch(self, ctx, request):
-        return Page(LocalStore(self.folder).download(request.params["key"], request.params["etag"], ctx.scratch))
+        return Page(
+            LocalStore(self.folder).download(request.params["key"], request.params["etag"], ctx.scratch)
+        )
 
     @hookimpl
     def paginate(self):
@@ -68,7 +70,9 @@ class AnyCloud(FakeCloud):
     def to_activities(self, ctx, request, page):
         only = (request.params["account"], request.params["month"])
         table = ctx.rows(page.data)
-        return ctx.duckdb.sql(focus.activities_sql(table, services="any_services", regions="any_regions", only=only))
+        return ctx.duckdb.sql(
+            focus.activities_sql(table, services="any_services", regions="any_regions", only=only)
+        )
 
 
 @pytest.fixture
@@ -154,7 +158,9 @@ def test_physical_columns_are_those_of_the_files_hours(load, name):
 
 def test_null_texts_and_clouds_of_the_anonymised_sample(load):
     ask, _ = load("focus/1.0/focus_sample.csv")
-    assert ask("count(*)", "activities WHERE resource_id = 'NULL' OR region = 'NULL' OR unit = 'NULL'") == [(0,)]
+    assert ask("count(*)", "activities WHERE resource_id = 'NULL' OR region = 'NULL' OR unit = 'NULL'") == [
+        (0,)
+    ]
     assert ask("count(tags)")[0][0] > 0
     assert ask("right(partition_key, 7), sum(cost)", "activities GROUP BY ALL") == [
         ("2024-09", Decimal("20.28022672899")),
@@ -166,7 +172,9 @@ def test_null_texts_and_clouds_of_the_anonymised_sample(load):
 def test_googles_files_through_the_plugin(google, name):
     warehouse, result = google(name)
     assert (result.status, result.rejected) == ("succeeded", 0)
-    expect_all_rows(lambda columns, table="activities": warehouse.query(f"SELECT {columns} FROM {table}"), name)
+    expect_all_rows(
+        lambda columns, table="activities": warehouse.query(f"SELECT {columns} FROM {table}"), name
+    )
     assert warehouse.column("count(*)", table="activities WHERE category = 'cloud_other' AND service IS NOT NULL "
                             "AND service = 'Compute Engine'") == [0]  # fmt: skip
     assert warehouse.run().count("unchanged") == len(result.partitions)

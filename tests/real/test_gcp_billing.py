@@ -64,8 +64,8 @@ def test_a_csv_alone_gives_the_exact_totals(load, name):
     found = totals(CSV / name)
     warehouse, result = load(CSV / name)
     assert (result.status, result.rejected) == ("succeeded", 0)
-    cost, credits = found["sums"]["cost"]["cost"]["sum"], found["credits"]["sum"]
-    assert use_and_credits(warehouse) == (found["rows"], Decimal(cost), Decimal(credits))
+    cost, credited = found["sums"]["cost"]["cost"]["sum"], found["credits"]["sum"]
+    assert use_and_credits(warehouse) == (found["rows"], Decimal(cost), Decimal(credited))
     months = warehouse.query("SELECT right(partition_key, 7), count(*) FROM activities "
                              "WHERE charge_category = 'Usage' GROUP BY ALL")  # fmt: skip
     written = {f"{month[:4]}-{month[4:6]}": sums["rows"] for month, sums in found["billmonth"].items()}
@@ -103,15 +103,17 @@ class TestRowsThatEndBeforeTheyStart:
         found = totals(CSV / BACKWARDS)
         warehouse, result = load(CSV / BACKWARDS, runner__max_reject_share=0.05)
         assert (result.status, result.rejected) == ("partial", 9)
-        rows, cost, credits = use_and_credits(warehouse)
+        rows, cost, credited = use_and_credits(warehouse)
         refused = warehouse.query("SELECT reason, CAST(raw AS VARCHAR) FROM quarantine")
         assert {reason for reason, _ in refused} == {"the period ends before it starts"}
         assert rows + len(refused) == found["rows"]
         held = sum(Decimal(str(json.loads(raw, parse_float=Decimal)["cost"])) for _, raw in refused)
         assert cost + held == Decimal(found["sums"]["cost"]["cost"]["sum"])
-        assert credits == 0
+        assert credited == 0
         with (CSV / BACKWARDS).open(newline="") as file:
-            backwards = [row for row in csv.DictReader(file) if row["usage_end_time"] < row["usage_start_time"]]
+            backwards = [
+                row for row in csv.DictReader(file) if row["usage_end_time"] < row["usage_start_time"]
+            ]
         assert held == sum(Decimal(row["cost"]) for row in backwards)
 
 

@@ -141,13 +141,19 @@ def _open_parquet(file: File, connection: duckdb.DuckDBPyConnection) -> Table:
 
 def _open_arrow(file: File, connection: duckdb.DuckDBPyConnection) -> Table:
     """Open an Arrow IPC file, as plugins write them: it is mapped, not read."""
+    import duckdb
     import pyarrow as pa
 
     name = f"arrow_{next(_serial)}"
     connection.register(name, pa.ipc.open_file(pa.memory_map(str(file.path))).read_all())
     described = connection.execute(f"DESCRIBE SELECT * FROM {name}").fetchall()
+
+    def forget() -> None:
+        with contextlib.suppress(duckdb.ConnectionException):  # closed already: then it is forgotten
+            connection.unregister(name)
+
     stack = contextlib.ExitStack()
-    stack.callback(connection.unregister, name)
+    stack.callback(forget)
     return Table(
         file.uri,
         names=tuple(row[0] for row in described),
@@ -169,7 +175,10 @@ def _is_json(file: File) -> bool:
 
 
 def _open_json(file: File, connection: duckdb.DuckDBPyConnection, scratch: Path) -> Table:
-    """Open JSON objects: one a line, one after the other, or in a list. All columns are JSON: no digit is lost."""
+    """Open JSON objects: one a line, one after the other, or in a list. All columns are JSON.
+
+    A number written as a text keeps every digit; one written bare is a double, as JSON readers have it.
+    """
     import duckdb
 
     with contextlib.ExitStack() as stack:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ JOB_REASONS = frozenset({"jobBackendError", "jobInternalError", "jobRateLimitExc
 _REFRESH_ERROR = "google.auth.exceptions.RefreshError"
 _OURS = ("google.", "requests.")
 _LONGEST = 300
+# How google.api_core begins the text of an error: "404 GET https://…: ".
+_CALL = re.compile(r"^\d{3} (GET|POST|PUT|PATCH|DELETE) \S+: ")
 
 
 class Rule(NamedTuple):
@@ -98,9 +101,9 @@ def located(where: str, hints: Mapping[str, str] | None = None) -> Iterator[None
 
 
 def message(error: BaseException) -> str:
-    """Give an error's text. Of a token endpoint's answer only what it says of the error, not its other fields."""
+    """Give an error's text without the address called; of a token endpoint's answer only what it says of the error."""
     if not _is_refresh(error):
-        return str(error)
+        return _CALL.sub("", str(error))
     said = ": ".join(filter(None, (reason(error), _description(_answer(error)))))
     return f"Google gave no access token: {said or str(next(iter(error.args), ''))[:_LONGEST]}"
 

@@ -29,14 +29,16 @@ def partitions(ctx: Context, window: Window) -> list[Partition]:
     """List the table's ingestion days in the window.
 
     Raises:
-        SourceError: `not_found` without the table, `bad_request` for one without `export_time`.
+        SourceError: `not_found` without the table, `bad_request` for one without `export_time` or `credits`.
     """
     name = billing_table(ctx.settings)
     table = table_of(ctx, name)
     columns = {field.name for field in table.schema}
-    if "export_time" not in columns:
+    # Without the first there is no version; without the second the sum of cost would silently not be net.
+    lost = [column for column in ("export_time", "credits") if column not in columns]
+    if lost:
         raise SourceError(
-            "the table has no column export_time",
+            f"the table has no column {' and no column '.join(lost)}",
             error_class=ErrorClass.BAD_REQUEST,
             where=uri(name),
             hint="check billing.dataset and billing.table: they should name a Cloud Billing export",

@@ -24,7 +24,7 @@ WITH typed AS (
     SELECT *,
         CASE
             WHEN usage_month IS NULL THEN 'the usage month is missing or not a date'
-            WHEN figure.kg IS NULL THEN 'no scope has a figure'
+            WHEN figure.kg IS NULL THEN 'no scope has a figure (tables of before July 2022 have none)'
         END AS _reject
     FROM joined
 )

@@ -70,6 +70,8 @@ def _versions(ctx: Context, name: TableName, table: bigquery.Table) -> dict[Mont
         location=table.location,
     )
     newest: dict[Month, dt.datetime] = {}
+    if any(part == "__NULL__" for part, _ in rows):
+        ctx.note("the table has rows without a usage_month: they belong to no month and are not read")
     for part, changed in rows:
         if part and part[:6].isdigit():  # not __NULL__ or __UNPARTITIONED__
             month = Month.parse(f"{part[:4]}-{part[4:6]}")
