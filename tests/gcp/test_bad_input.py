@@ -288,7 +288,9 @@ class TestCarbonRows:
         bad = carbon_row("2026-01-01", project={"id": "bad", "number": "9"}, carbon_footprint_kgCO2e=None)
         result = self.load(emulator, warehouse, [*rows_of(3), bad])
         assert (result.partitions[0].rows, result.rejected) == (12, 1)
-        assert warehouse.query("SELECT reason FROM quarantine") == [("no scope has a figure (tables of before July 2022 have none)",)]
+        assert warehouse.query("SELECT reason FROM quarantine") == [
+            ("no scope has a figure (tables of before July 2022 have none)",)
+        ]
 
     def test_too_many_bad_rows_fail_the_month(self, emulator, cloud):
         warehouse = cloud()

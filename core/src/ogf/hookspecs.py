@@ -125,7 +125,7 @@ class Partition:
         month: first month of the data, for windows and display.
         source: where an auditor finds it.
         local: its pages are this machine's own files, so no remote call is made and no limiter token is taken.
-        overlapping: its sources may repeat each other's rows: a row counts as often as in the one that has it most.
+        overlapping: its exports may repeat each other's rows: a row counts as often as in the one that has it most.
     """
 
     stream: str

@@ -151,7 +151,7 @@ def raw_row(columns: tuple[Wanted, ...], found: Found) -> str:
 def unreadable(columns: tuple[Wanted, ...], found: Found) -> str:
     """Whether a map or list that is written as JSON text is no such thing."""
     checks = [
-        f"ogf_is_no_map({raw_value(found, item.column)})"
+        f"{'ogf_is_no_list' if item.kind.startswith('structs') else 'ogf_is_no_map'}({raw_value(found, item.column)})"
         for item in columns
         if item.kind.split()[0] in _NESTED
         and item.column in found

@@ -4,6 +4,6 @@
 says what becomes of it; `mapping.py` fills in the two.
 """
 
-from ogf.focus.mapping import activities_sql, months_sql, version_of
+from ogf.focus.mapping import activities_sql, columns_read, months_sql, version_of
 
-__all__ = ["activities_sql", "months_sql", "version_of"]
+__all__ = ["activities_sql", "columns_read", "months_sql", "version_of"]

@@ -26,6 +26,11 @@ _NEW_IN = (
 )
 
 
+def columns_read() -> list[str]:
+    """Every column that the mapping reads, in all spellings: a query that names them bills no others."""
+    return [name for item in _COLUMNS for name in (item.column, *item.spellings)]
+
+
 def version_of(table: Table) -> str:
     """Tell the FOCUS version (1.0 to 1.3) by the newest columns that the file has."""
     names = {name.casefold() for name in table.names}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ogf.runner.plan import Planned
     from ogf.runner.spool import SegmentFacts
 
+_MOST_DIFFERING = 0.5
+
 
 @dataclass
 class Extracted:
@@ -114,7 +116,8 @@ def publish(
                 notices.append(f"duplicates: {collapsed:,} rows were there twice and are kept once")
             if differing:
                 reasons[facts.DIFFERING] += differing
-            check_rejects(rows, rejected, reasons, limit=max_reject_share)
+            # One such pair may be much of a small month, and says nothing of how the rest was read.
+            check_rejects(rows, rejected, reasons, limit=max(max_reject_share, _MOST_DIFFERING))
         old = planned.state.load_id if planned.state else None
         if extracted.withheld:
             kept = 0

@@ -62,6 +62,8 @@ CREATE MACRO ogf_value_of(pairs, name) AS list_filter(pairs, lambda p: p.k = nam
 
 CREATE MACRO ogf_is_no_map(x) AS x IS NOT NULL AND coalesce(json_type(ogf_json(x)), '') NOT IN ('OBJECT', 'ARRAY', 'NULL');
 
+CREATE MACRO ogf_is_no_list(x) AS x IS NOT NULL AND coalesce(json_type(ogf_json(x)), '') NOT IN ('ARRAY', 'NULL');
+
 -- First day of a month written 2024-01-01, 2024-01 or 202401; NULL for anything else.
 CREATE MACRO ogf_month(x) AS CAST(date_trunc('month', TRY_CAST(
     CASE WHEN regexp_full_match(x, '\d{6}') THEN x[1:4] || '-' || x[5:6] || '-01'

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import duckdb
 
 DIFFERING = "several different rows have this activity_id"
+# What numbers the files of one export, as BigQuery and Spark do: `usage-000000000012.parquet`, `part-00003.csv.gz`.
+_SHARD = r"(\d{12}|part-\d{5}[^/]*)(\.[A-Za-z.]+)?$"
 _DEFAULTS = {"category": DEFAULT_CATEGORY, "location": DEFAULT_LOCATION}
 
 
@@ -103,22 +105,25 @@ def collapse_duplicates(connection: duckdb.DuckDBPyConnection, load_id: int) -> 
 
 
 def collapse_overlap(connection: duckdb.DuckDBPyConnection, load_id: int) -> int:
-    """Drop the rows that another source of the load has too; each stays as often as in the one that has it most.
+    """Drop the rows that another export of the load has too; each stays as often as in the one that has it most.
+
+    The numbered files of one export are one source: they never repeat each other, and equal rows in them are genuine.
 
     Returns:
         rows dropped
     """
     told = ", ".join(name for name in plugin_columns() if name != "source")
+    export = f"regexp_replace(source, {literal(_SHARD)}, '')"
     row = connection.execute(
         "DELETE FROM activity_log WHERE rowid IN ("
         "WITH several AS (SELECT activity_id FROM activity_log WHERE load_id = $load_id GROUP BY ALL "
-        "    HAVING min(source) <> max(source)), "
-        f"rows AS (SELECT rowid AS twin, activity_id, source, hash({told}) AS content FROM activity_log "
+        "    HAVING count(*) > 1 AND min(source) <> max(source)), "
+        f"rows AS (SELECT rowid AS twin, activity_id, {export} AS export, hash({told}) AS content FROM activity_log "
         "    WHERE load_id = $load_id AND activity_id IN (FROM several)), "
-        "counted AS (SELECT *, row_number() OVER (PARTITION BY activity_id, content, source ORDER BY twin) AS nth "
+        "counted AS (SELECT *, row_number() OVER (PARTITION BY activity_id, content, export ORDER BY twin) AS nth "
         "    FROM rows) "
         "SELECT twin FROM counted "
-        "QUALIFY row_number() OVER (PARTITION BY activity_id, content, nth ORDER BY source, twin) > 1)",
+        "QUALIFY row_number() OVER (PARTITION BY activity_id, content, nth ORDER BY export, twin) > 1)",
         {"load_id": load_id},
     ).fetchone()
     return int(row[0]) if row else 0

@@ -70,6 +70,16 @@ def ask(
     return rows
 
 
+def within(column: str, window: Window) -> tuple[str, list[Parameter]]:
+    """Write the condition that a column of timestamps lies in a window, so that a query reads no other partitions."""
+    bounds = [("since", ">=", window.since), ("until", "<", window.until)]
+    conditions = [f"{column} {sign} TIMESTAMP(@{name})" for name, sign, month in bounds if month is not None]
+    return (
+        " AND ".join([f"{column} IS NOT NULL", *conditions]),
+        [(name, "DATE", f"{month}-01") for name, _, month in bounds if month is not None],
+    )
+
+
 def partitions_of_files(ctx: Context, location: str, window: Window, months: Months) -> list[Partition]:
     """List the partitions of exported files, in Cloud Storage or a local folder.
 

@@ -149,7 +149,7 @@ def fetch_page(ctx: Context, request: Request) -> Page:
             try:
                 return Page(_first_page(ctx, started.job, params))
             except Exception as error:
-                if after >= 0 or not started.attached or _status(error) != 404:
+                if after >= 0 or not started.attached or _status(error) not in (403, 404):
                     raise
                 after = started.number
 
@@ -204,7 +204,7 @@ def start(
     Job ids follow from the query and a counter. BigQuery never takes an id twice, so the ids of jobs that have
     failed, or whose rows are gone, are passed over: no state has to be kept for that.
     """
-    from google.api_core.exceptions import Conflict
+    from google.api_core.exceptions import Conflict, Forbidden, NotFound
 
     parameters = [list(parameter) for parameter in parameters]
     stem = f"{base}_{_digest(sql, parameters, project)}"
@@ -224,7 +224,10 @@ def start(
                 **_once(timeout),
             )
         except Conflict:
-            found: Any = client.get_job(job_id, project=project, location=location, **_once(timeout))
+            try:
+                found: Any = client.get_job(job_id, project=project, location=location, **_once(timeout))
+            except (Forbidden, NotFound):  # somebody else's, or not to be seen yet
+                continue
             job = found
             if not _usable(job):
                 continue
@@ -393,7 +396,8 @@ def _whole(ctx: Context, table: bigquery.TableReference, result: Result, project
             raise
         ctx.note(
             f"rows of {project} are read through BigQuery's slower REST API: {_plain(error)}; "
-            "grant roles/bigquery.readSessionUser for the fast one, or set storage_api to false"
+            "grant roles/bigquery.readSessionUser for the fast one, or set storage_api to false; "
+            "page_size and max_pages say how many rows one partition may have"
         )
         return None
 

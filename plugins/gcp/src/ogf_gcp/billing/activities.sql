@@ -26,8 +26,9 @@ WITH typed AS (
 ), judged AS (
     SELECT *,
         CASE
-            WHEN line = 0 AND cost IS NULL AND raw_cost IS NULL THEN 'the cost is missing'
-            WHEN line = 0 AND cost IS NULL THEN 'the cost is not a number'
+            -- A credit without its charge would make the sum less than net.
+            WHEN own_cost IS NULL AND raw_cost IS NULL THEN 'the cost is missing'
+            WHEN own_cost IS NULL THEN 'the cost is not a number'
             WHEN cost IS NULL THEN 'a credit''s amount is missing or not a number'
             WHEN usage_start_time IS NULL THEN 'the usage start is missing or not a date'
             WHEN usage_end_time IS NULL THEN 'the usage end is missing or not a date'

@@ -1,4 +1,4 @@
-"""The ingestion days of a billing export. A day's version is its newest `export_time`.
+"""The ingestion days of a billing export. A day's version is its newest `export_time` and how many rows it has.
 
 The export only ever appends: late usage and corrections arrive in the partition of the day on which they arrive, with
 their own, older, usage dates. A day's rows may still grow for some days. So all days are looked at, each by one column.
@@ -13,7 +13,7 @@ from ogf.errors import ErrorClass, SourceError
 from ogf.hookspecs import Partition
 from ogf.window import Month
 from ogf_gcp.billing.mapping import top_level
-from ogf_gcp.listing import ask, table_of, uri
+from ogf_gcp.listing import ask, table_of, uri, within
 from ogf_gcp.query import request
 from ogf_gcp.settings import billing_table, query_project
 
@@ -44,17 +44,26 @@ def partitions(ctx: Context, window: Window) -> list[Partition]:
             hint="check billing.dataset and billing.table: they should name a Cloud Billing export",
         )
     chosen = ", ".join(column for column in top_level() if column in columns)
+    condition, bounds = within(_day(table), window)
     days = ask(
         ctx,
-        f"SELECT FORMAT_TIMESTAMP('%Y-%m-%d', {_day(table)}) AS day, MAX(export_time) AS exported "
-        f"FROM {name.quoted} WHERE {_day(table)} IS NOT NULL GROUP BY day ORDER BY day",
+        f"SELECT FORMAT_TIMESTAMP('%Y-%m-%d', {_day(table)}) AS day, MAX(export_time) AS exported, COUNT(*) AS n "
+        f"FROM {name.quoted} WHERE {condition} GROUP BY day ORDER BY day",
+        bounds,
         name=name,
         project=query_project(ctx.settings),
         location=table.location,
     )
     return [
-        _partition(ctx, name, day, exported, f"SELECT {chosen} FROM {name.quoted} WHERE {_day(table)}", table)
-        for day, exported in days
+        _partition(
+            ctx,
+            name,
+            day,
+            f"{exported.astimezone(dt.UTC).isoformat()}/{count}",
+            f"SELECT {chosen} FROM {name.quoted} WHERE {_day(table)}",
+            table,
+        )
+        for day, exported, count in days
         if Month.parse(day[:7]) in window
     ]
 
@@ -66,9 +75,8 @@ def _day(table: bigquery.Table) -> str:
 
 
 def _partition(
-    ctx: Context, name: TableName, day: str, exported: dt.datetime, select: str, table: bigquery.Table
+    ctx: Context, name: TableName, day: str, version: str, select: str, table: bigquery.Table
 ) -> Partition:
-    version = exported.astimezone(dt.UTC).isoformat()
     source = uri(name, day)
     return Partition(
         stream="billing",

@@ -24,6 +24,7 @@ WITH typed AS (
     SELECT *,
         CASE
             WHEN usage_month IS NULL THEN 'the usage month is missing or not a date'
+            WHEN figure_unreadable THEN 'a figure is not a number'
             WHEN figure.kg IS NULL THEN 'no scope has a figure (tables of before July 2022 have none)'
         END AS _reject
     FROM joined

@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from ogf.errors import ErrorClass, SourceError
-from ogf.files.columns import find, raw_row, require, typed, wanted
+from ogf.files.columns import find, raw_row, raw_value, require, typed, wanted
 from ogf.files.table import literal
 
 if TYPE_CHECKING:
@@ -53,8 +53,11 @@ def _source(table: Table, only: tuple[str, str] | None) -> str:
         raise scalar_table(table.uri)
     found = find(table, _COLUMNS)
     require(table, _COLUMNS, found, hint="check that this is the table of a Carbon Footprint export")
+    figures = [item.column for item in _COLUMNS if item.kind == "double"]
+    unread = " OR ".join(f"({raw_value(found, name)} IS NOT NULL AND {name} IS NULL)" for name in figures)
     select = (
         f"SELECT {', '.join(typed(_COLUMNS, found))},\n        {raw_row(_COLUMNS, found)} AS raw_row"
+        f",\n        {unread} AS figure_unreadable"
         f"\n        FROM {table.source}"
     )
     if only is None:

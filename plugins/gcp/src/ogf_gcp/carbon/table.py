@@ -51,7 +51,10 @@ def partitions(ctx: Context, window: Window) -> list[Partition]:
 
 def _versions(ctx: Context, name: TableName, table: bigquery.Table) -> dict[Month, str | None]:
     project = query_project(ctx.settings)
-    if table.time_partitioning is None:  # a view or a copy gives no sign of a change: its rows are hashed
+    divided = table.time_partitioning
+    if (
+        divided is None or divided.field != "usage_month"
+    ):  # a view or a copy gives no sign of a change: it is hashed
         rows = ask(
             ctx,
             f"SELECT DISTINCT FORMAT_DATE('%Y-%m', usage_month) FROM {name.quoted} WHERE usage_month IS NOT NULL",
