@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PACKAGES := core plugins/aws plugins/gcp
+PACKAGES := core plugins/aws plugins/azure plugins/gcp
 export OGF_BQ_VENV ?= $(CURDIR)/.venv-bigquery
 
 .PHONY: demo test lint check test-faults emulators bench docs lock clean
@@ -13,7 +13,7 @@ demo: $(STAMP)  ## sample exports through the real pipeline, then a table
 
 test: $(STAMP)  ## the test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" \
-		--cov=ogf --cov=ogf_aws --cov=ogf_gcp --cov-branch --cov-report= --cov-fail-under=85
+		--cov=ogf --cov=ogf_aws --cov=ogf_azure --cov=ogf_gcp --cov-branch --cov-report= --cov-fail-under=85
 
 lint: $(STAMP)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -42,7 +42,7 @@ lock:  ## after a change of dependencies; needs uv
 	uv lock -q && uv export -q --all-packages --all-groups --no-emit-workspace --no-annotate --no-header > requirements.lock
 	@! grep -nE 'https?://' requirements.lock
 
-$(STAMP): requirements.lock core/pyproject.toml plugins/aws/pyproject.toml plugins/gcp/pyproject.toml
+$(STAMP): requirements.lock core/pyproject.toml plugins/aws/pyproject.toml plugins/azure/pyproject.toml plugins/gcp/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))
