@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PACKAGES := core plugins/aws plugins/gcp
+PACKAGES := core plugins/aws plugins/azure plugins/gcp
 export OGF_BQ_VENV ?= $(CURDIR)/.venv-bigquery
+export OGF_AZURITE_HOME ?= $(CURDIR)/.venv-azurite
 
 .PHONY: demo test lint check test-faults emulators bench docs lock clean
 
@@ -13,7 +14,7 @@ demo: $(STAMP)  ## sample exports through the real pipeline, then a table
 
 test: $(STAMP)  ## the test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" \
-		--cov=ogf --cov=ogf_aws --cov=ogf_gcp --cov-branch --cov-report= --cov-fail-under=85
+		--cov=ogf --cov=ogf_aws --cov=ogf_azure --cov=ogf_gcp --cov-branch --cov-report= --cov-fail-under=85
 
 lint: $(STAMP)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -26,10 +27,11 @@ check: lint test
 test-faults: $(STAMP)  ## real runs killed at 200 points and more
 	$(BIN)/python -m pytest -m faults tests/faults
 
-emulators:  ## a BigQuery emulator in an environment of its own; without it the tests that need it are skipped
+emulators:  ## of BigQuery and Blob storage, each in a place of its own; tests that need one are skipped without it
 	$(PYTHON) -m venv $(OGF_BQ_VENV)
 	$(OGF_BQ_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r tests/gcp/bqemulator.lock
+	npm install --silent --no-audit --no-fund --prefix $(OGF_AZURITE_HOME) azurite@3.35.0
 
 bench: $(STAMP)  ## ogf against the single DuckDB statement
 	$(BIN)/python benchmarks/cur.py
@@ -42,11 +44,11 @@ lock:  ## after a change of dependencies; needs uv
 	uv lock -q && uv export -q --all-packages --all-groups --no-emit-workspace --no-annotate --no-header > requirements.lock
 	@! grep -nE 'https?://' requirements.lock
 
-$(STAMP): requirements.lock core/pyproject.toml plugins/aws/pyproject.toml plugins/gcp/pyproject.toml
+$(STAMP): requirements.lock core/pyproject.toml plugins/aws/pyproject.toml plugins/azure/pyproject.toml plugins/gcp/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(OGF_BQ_VENV) demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(OGF_BQ_VENV) $(OGF_AZURITE_HOME) demo .mypy_cache .ruff_cache .pytest_cache

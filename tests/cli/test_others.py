@@ -100,8 +100,10 @@ def test_status(place: Place) -> None:
 
 def test_providers(empty: Place) -> None:
     assert re.search(r"aws +ogf-aws \S+ +cur", empty("providers").stdout)
-    aws, gcp = json.loads(empty("providers", "--json").stdout)
+    aws, azure, gcp = json.loads(empty("providers", "--json").stdout)
     assert (aws["provider"], aws["streams"], aws["problem"]) == ("aws", "cur", "")
+    assert (azure["provider"], azure["problem"]) == ("azure", "")
+    assert azure["streams"] == "carbon, focus, actual_cost, cost_query, mcfs"
     assert (gcp["provider"], gcp["streams"], gcp["problem"]) == ("gcp", "carbon, billing, focus", "")
 
 
@@ -109,6 +111,7 @@ def test_demo_twice(empty: Place) -> None:
     first = empty("demo")
     assert re.search(r"2026-\d\d +AmazonEC2 +eu-central-1 +[\d,]+ +[\d,.]+ +USD", first.stdout)
     assert re.search(r"2026-\d\d +Compute Engine +europe-north1 +[\d,]+ +[\d,.]+ +USD", first.stdout)
+    assert re.search(r"2026-\d\d +Virtual Machines +westeurope +[\d,]+ +[\d,.]+ +USD", first.stdout)
     assert re.search(r"2026-\d\d +2 +market +[\d.]+", first.stdout)
     assert "sample exports are in demo/exports" in first.stderr
     assert "Ask it yourself: ogf query --db demo/ogf.duckdb" in first.stderr
@@ -116,16 +119,19 @@ def test_demo_twice(empty: Place) -> None:
     second = empty("demo")
     assert second.stdout == first.stdout
     assert "aws: succeeded; 0 loaded, 3 unchanged" in second.stderr
+    assert "azure: succeeded; 0 loaded, 3 unchanged" in second.stderr
     assert "gcp: succeeded; 0 loaded, 6 unchanged" in second.stderr
     assert sorted(path.name for path in empty.folder.iterdir()) == ["demo"]
 
 
-def test_demo_of_one_provider(empty: Place) -> None:
-    """What reports no emissions has no table of them; the other provider's exports are not even written."""
-    answer = empty("demo", "--provider", "aws")
+@pytest.mark.parametrize(("name", "service"), [("aws", "AmazonEC2"), ("azure", "Virtual Machines")])
+def test_demo_of_one_provider(empty: Place, name: str, service: str) -> None:
+    """What reports no emissions has no table of them; the other providers' exports are not even written."""
+    answer = empty("demo", "--provider", name)
+    assert service in answer.stdout
     assert "Reported emissions" not in answer.stdout
     assert "Compute Engine" not in answer.stdout
-    assert [path.name for path in (empty.folder / "demo/exports").iterdir()] == ["aws"]
+    assert [path.name for path in (empty.folder / "demo/exports").iterdir()] == [name]
 
 
 def test_demo_of_an_unknown_provider(empty: Place) -> None:

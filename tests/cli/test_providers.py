@@ -81,7 +81,11 @@ def test_all_that_are_enabled_run(place: Place, install) -> None:
     assert "mist: succeeded; 1 loaded; 1 row" in answer.stderr
     assert rows(place) == {"aws": 7, "mist": 1}
     assert rows(place) == {"aws": 7, "mist": 1}
-    assert [row["provider"] for row in json.loads(place("providers", "--json").stdout)] == ["aws", "gcp", "mist"]
+    assert [row["provider"] for row in json.loads(place("providers", "--json").stdout)] == [
+        "aws",
+        "gcp",
+        "mist",
+    ]
     place("run", "--provider", "mist")
 
 

@@ -134,7 +134,9 @@ def _with_demo(names: Sequence[str]) -> dict[str, tuple[Plugin, Writer]]:
         elif names:
             raise PluginError(f"the provider {name} has no sample exports", hint="leave out --provider")
     if not found:
-        raise PluginError("no installed provider has sample exports", hint="pip install ogf-aws ogf-gcp")
+        raise PluginError(
+            "no installed provider has sample exports", hint="pip install ogf-aws ogf-azure ogf-gcp"
+        )
     return found
 
 

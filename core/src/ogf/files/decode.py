@@ -17,7 +17,7 @@ from isal import igzip, isal_zlib
 from ogf.errors import ErrorClass, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 CHUNK = 1 << 20
@@ -113,6 +113,16 @@ def chunks(stream: IO[bytes], uri: str) -> Iterator[bytes]:
         yield chunk
     if tail:
         raise _not_utf8(uri, offset - len(tail))
+
+
+def one_line_end(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Write CR LF as LF: DuckDB refuses a file of which some lines end in one, some in the other."""
+    held = b""
+    for part in parts:
+        joined = held + part
+        held = b"\r" if joined.endswith(b"\r") else b""  # what follows may be in the next part
+        yield joined.removesuffix(held).replace(b"\r\n", b"\n")
+    yield held
 
 
 def _utf8_tail(data: bytes, uri: str, offset: int) -> bytes:

@@ -18,6 +18,7 @@ from ogf.files.decode import (
     chunks,
     damaged,
     first_line,
+    one_line_end,
     open_text,
     sniff,
     text_of,
@@ -233,7 +234,10 @@ def _open_csv(file: File, scratch: Path) -> Table:
         if not names:
             _expect_nothing(stream, file.uri)
             return Table(file.uri)
-        feed = Feed(scratch / f"feed-{next(_serial)}", _rows(stream, file.uri))
+        rows = _rows(stream, file.uri)
+        feed = Feed(
+            scratch / f"feed-{next(_serial)}", one_line_end(rows) if header.endswith(b"\r\n") else rows
+        )
         columns = tuple(f"c{index}" for index in range(len(names)))
         return Table(
             file.uri,

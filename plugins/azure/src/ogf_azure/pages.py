@@ -1,0 +1,107 @@
+"""Pages of JSON: the body as it came, in scratch, and what the following request needs to know of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ogf.errors import ErrorClass, SourceError
+from ogf.files import File
+from ogf.files.table import literal
+
+if TYPE_CHECKING:
+    from ogf.hookspecs import Context
+
+_LARGEST_OBJECT = 16 << 20  # DuckDB's own default
+
+
+@dataclass(frozen=True)
+class JsonPage(File):
+    """A page's body in scratch.
+
+    Attributes:
+        next: the token or link of the page that follows; None at the end.
+        columns: names of the positional columns, where rows are lists.
+        denied: subscriptions that were asked for and may not be read.
+    """
+
+    next: str | None = None
+    columns: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+
+
+def parsed(body: bytes, where: str) -> dict[str, Any]:
+    """Read a body that must be one JSON object."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise SourceError(
+            "the answer is not a JSON object: it was cut short, or a proxy answered instead of Azure",
+            error_class=ErrorClass.TRANSIENT,
+            where=where,
+            hint="if it stays, check endpoint_url and the proxy",
+        )
+    return found
+
+
+def text_in(answer: dict[str, Any], name: str, where: str) -> str | None:
+    """Read an optional text, such as a token; None where it is absent, null or empty."""
+    found = answer.get(name)
+    if found is not None and not isinstance(found, str):
+        raise unexpected(f"`{name}` is no text", where)
+    return found or None
+
+
+def list_in(answer: dict[str, Any], name: str, where: str) -> list[Any]:
+    """Read a list that must be there: without it, a refusal would pass for an empty page."""
+    found = answer.get(name)
+    if not isinstance(found, list):
+        raise unexpected(f"it has no list `{name}`", where)
+    return found
+
+
+def unexpected(what: str, where: str) -> SourceError:
+    return SourceError(
+        f"the answer is not as Azure documents it: {what}",
+        error_class=ErrorClass.UNKNOWN,
+        where=where,
+        hint="run again; if it stays, the service has changed: report it to the plugin's author",
+    )
+
+
+def digits_kept(body: bytes) -> bytes:
+    """Write a body's numbers as texts: money has digits that a double has not."""
+    return json.dumps(json.loads(body, parse_float=str, parse_int=str)).encode()
+
+
+def keep(ctx: Context, body: bytes, uri: str, **facts: Any) -> JsonPage:
+    """Write a body to scratch as it came; the core deletes it after the page."""
+    with tempfile.NamedTemporaryFile(suffix=".json", dir=ctx.scratch, delete=False) as file:
+        file.write(body)
+    return JsonPage(Path(file.name), uri, etag="", owned=True, **facts)
+
+
+def source(page: JsonPage, columns: dict[str, str]) -> str:
+    """What to write after FROM: the whole body as one row with these columns.
+
+    DuckDB reads a number as a double, even where its column is text: see `digits_kept`.
+    """
+    fields = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
+    largest = max(_LARGEST_OBJECT, page.path.stat().st_size + 1024)
+    return (
+        f"read_json({literal(str(page.path))}, format = 'unstructured', records = true, "
+        f"columns = {{{fields}}}, maximum_object_size = {largest})"
+    )
+
+
+def filled(package: str, **markers: str) -> str:
+    """Read a package's `activities.sql` and put SQL in place of its `:markers`."""
+    statement = files(package).joinpath("activities.sql").read_text(encoding="utf-8")
+    return re.sub(r":(" + "|".join(markers) + r")\b", lambda found: markers[found[1]], statement)
