@@ -83,6 +83,7 @@ def test_all_that_are_enabled_run(place: Place, install) -> None:
     assert rows(place) == {"aws": 7, "mist": 1}
     assert [row["provider"] for row in json.loads(place("providers", "--json").stdout)] == [
         "aws",
+        "azure",
         "gcp",
         "mist",
     ]
