@@ -160,7 +160,10 @@ class TestWhatIsAsked:
         assert caught.value.hint
 
     def test_the_body_is_the_published_one(self, azure, ask):
-        ask({"value": []}, month="2026-09", scope=2, subscriptions=[subscription(1), subscription(2)])
+        asked = [subscription(1), subscription(2)]
+        decisions = [{"subscriptionId": name, "decision": "Allowed"} for name in asked]
+        answer = {"value": [], "subscriptionAccessDecisionList": decisions}
+        ask(answer, month="2026-09", scope=2, subscriptions=asked)
         (call,) = azure.asked(REPORTS)
         assert call.query == {"api-version": "2025-04-01"}
         assert call.json == {
@@ -197,7 +200,12 @@ class TestPages:
 
     @pytest.mark.parametrize("last", [{}, {"skipToken": None}, {"skipToken": ""}])
     def test_a_page_without_a_token_is_the_last(self, ask, last):
-        assert ask({"value": [], **last})[1] is None
+        allowed = [{"subscriptionId": subscription(1), "decision": "Allowed"}]
+        assert ask({"value": [], "subscriptionAccessDecisionList": allowed, **last})[1] is None
+
+    def test_no_rows_and_no_word_on_who_may_read_is_no_answer(self, ask):
+        with pytest.raises(SourceError, match="no word on which subscriptions may be read"):
+            ask({"value": []})
 
     def test_b96_an_empty_page_with_a_token_goes_on(self, ask):
         _, following = ask({"value": [], "skipToken": "T1"})

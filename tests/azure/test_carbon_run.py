@@ -114,6 +114,19 @@ def test_b131_a_denied_subscription_is_exit_3_and_its_old_rows_stay(azure, tmp_p
     assert len(warehouse.query(rows)) == 8  # what it emitted in scope 1 is nothing now, and that was reported
 
 
+def test_b131_a_subscription_that_is_not_listed_any_more_keeps_its_rows_and_is_named(azure, carbon, cloud):
+    azure.has(*(subscription(number) for number in range(1, 4)))
+    warehouse = cloud()
+    assert warehouse.run().status == "succeeded"
+    rows = "SELECT account_id, period_start, provider_scope, emissions_kgco2e FROM activities ORDER BY ALL"
+    before = warehouse.query(rows)
+    azure.subscriptions = [one for one in azure.subscriptions if one["subscriptionId"] != subscription(3)]
+    result = warehouse.run()
+    assert (result.status, result.exit_code()) == ("partial", 3)
+    assert all(subscription(3) in " ".join(part.notices) for part in result.partitions)
+    assert warehouse.query(rows) == before
+
+
 def test_b131_denied_from_the_start_is_no_row_and_no_zero(azure, carbon, cloud):
     azure.has(*(subscription(number) for number in range(1, 4)))
     carbon.denied = {subscription(3)}

@@ -226,6 +226,21 @@ def test_two_exports_of_one_month_the_newest_counts_and_a_note_names_both(place,
     assert "of last-month, was read" in note
 
 
+def test_a_newer_run_of_fewer_days_does_not_replace_the_month(place, local):
+    place.deliver([csv_file("1.5", "2.5")])
+    assert local.run().status == "succeeded"
+    late = {"runId": "00000000-0000-4000-8000-0000000000a9", "submittedTime": "2026-02-09T00:00:00Z"}
+    place.deliver(
+        [csv_file("9")],
+        folder="weekly/20260125-20260131/run2",
+        runInfo=late | {"startDate": "2026-01-25T00:00:00"},
+    )
+    (outcome,) = local.run().partitions
+    assert (outcome.outcome, outcome.error_class) == ("failed", "bad_request")
+    assert "starts on 2026-01-25; an older run covers more of 2026-01" in outcome.message
+    assert local.facts() == (2, Decimal(4))
+
+
 def test_exports_of_two_scopes_are_two_partitions(place, local):
     place.deliver([csv_file("5")], folder="a/1", scope="/subscriptions/ONE")
     place.deliver([csv_file("6")], folder="b/1", scope="/subscriptions/two")

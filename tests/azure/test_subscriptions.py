@@ -4,6 +4,7 @@ import pytest
 from azure.azure_fake import subscription
 
 from ogf.errors import ErrorClass, SourceError
+from ogf_azure import arm
 from ogf_azure.doctor import check
 from ogf_azure.subscriptions import subscriptions
 
@@ -52,6 +53,24 @@ def test_b95_the_cap_on_pages_is_named_with_its_setting(azure, azure_ctx):
     assert "max_pages" in str(caught.value)
     assert azure.count("GET /subscriptions") == 2
     assert len(subscriptions(azure_ctx(max_pages=4))) == 4
+
+
+@pytest.mark.parametrize(
+    ("theirs", "same"),
+    [
+        ("https://management.azure.com:443/subscriptions?page=2", True),
+        ("https://MANAGEMENT.azure.com/subscriptions?page=2", True),
+        ("https://management.azure.com:8443/subscriptions?page=2", False),
+        ("http://management.azure.com/subscriptions?page=2", False),
+    ],
+)
+def test_a_link_with_its_port_written_out_is_the_same_server(theirs, same):
+    server = arm.Server("https://management.azure.com/", "scope")
+    if same:
+        assert arm._address(server, theirs, None) == theirs
+    else:
+        with pytest.raises(SourceError, match="another server"):
+            arm._address(server, theirs, None)
 
 
 def test_a_link_to_another_server_gets_no_token(azure, azure_ctx):

@@ -342,3 +342,20 @@ def test_a_bare_number_of_json_is_the_decimal_that_is_written(connection, tmp_pa
     texts = [repr(x) if abs(x) >= 1e-17 else "0" for x in numbers]
     expected = [x if text != "0" else Decimal(0) for x, text in zip(exact, texts, strict=True)]
     assert read_costs(connection, tmp_path_factory.mktemp("json"), texts) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-05-01T00:00Z",
+        "2024-05-01 00:00Z",
+        "2024-05-01T00:00:00Z",
+        "2024-05-01T02:00+02:00",
+        "2024-05-01",
+    ],
+)
+def test_a_time_without_seconds_is_a_time(connection, text):
+    found = connection.execute(
+        "SELECT ogf_timestamp(?) = TIMESTAMPTZ '2024-05-01 00:00:00+00'", [text]
+    ).fetchone()
+    assert found == (True,)

@@ -108,6 +108,8 @@ def value(kind: str, field: Field) -> str:
         case ["timestamp"]:
             if source in ("TIMESTAMP", "DATE"):
                 return f"ogf_utc(CAST({column} AS TIMESTAMP))" if source == "DATE" else f"ogf_utc({column})"
+            if text:
+                return f"ogf_timestamp({column})"
             return f"TRY_CAST({column} AS TIMESTAMPTZ)"
         case ["month"]:
             return f"ogf_month(CAST({column} AS VARCHAR))"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ogf.hookspecs import Context
     from ogf.window import Window
 
-_DATA_NAME = re.compile(r"\.(csv|json|jsonl|ndjson)(\.gz|\.zip)?$|\.(zip|gz|parquet)$", re.IGNORECASE)
+DATA_NAME = re.compile(r"\.(csv|json|jsonl|ndjson)(\.gz|\.zip)?$|\.(zip|gz|parquet)$", re.IGNORECASE)
 
 
 class Months(NamedTuple):
@@ -47,7 +47,7 @@ def data_files(ctx: Context, store: ObjectStore) -> Iterator[Object]:
     folders = deque([""])
     while folders:
         listing = walk(ctx, store, folders.popleft())
-        yield from (item for item in listing.objects if _DATA_NAME.search(item.key) and item.size)
+        yield from (item for item in listing.objects if DATA_NAME.search(item.key) and item.size)
         folders.extend(listing.folders)
 
 

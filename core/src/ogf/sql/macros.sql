@@ -64,6 +64,11 @@ CREATE MACRO ogf_is_no_map(x) AS x IS NOT NULL AND coalesce(json_type(ogf_json(x
 
 CREATE MACRO ogf_is_no_list(x) AS x IS NOT NULL AND coalesce(json_type(ogf_json(x)), '') NOT IN ('ARRAY', 'NULL');
 
+-- TIMESTAMPTZ of a text. Some exports leave the seconds out, 2024-05-01T00:00Z, which DuckDB does not read.
+CREATE MACRO ogf_timestamp(x) AS coalesce(
+    TRY_CAST(x AS TIMESTAMPTZ),
+    TRY_CAST(regexp_replace(x, '([T ]\d\d:\d\d)(Z|[+-]\d\d:\d\d)$', '\1:00\2') AS TIMESTAMPTZ));
+
 -- First day of a month written 2024-01-01, 2024-01 or 202401; NULL for anything else.
 CREATE MACRO ogf_month(x) AS CAST(date_trunc('month', TRY_CAST(
     CASE WHEN regexp_full_match(x, '\d{6}') THEN x[1:4] || '-' || x[5:6] || '-01'

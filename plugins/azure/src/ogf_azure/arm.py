@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 from ogf.errors import ErrorClass, SourceError
 from ogf_azure.clouds import cloud_of
@@ -108,7 +108,7 @@ def _address(server: Server, target: str, params: Mapping[str, str] | None) -> s
         urljoin(server.url.rstrip("/") + "/", target) if "://" in target else server.url.rstrip("/") + target
     )
     theirs, ours = urlsplit(url), urlsplit(server.url)
-    if (theirs.scheme, theirs.netloc.lower()) != (ours.scheme, ours.netloc.lower()):
+    if _origin(theirs) != _origin(ours):
         raise SourceError(
             f"the next page lies at another server, {theirs.netloc}, which gets no access token",
             error_class=ErrorClass.BAD_REQUEST,
@@ -116,6 +116,15 @@ def _address(server: Server, target: str, params: Mapping[str, str] | None) -> s
             hint="check `endpoint_url`: a proxy must rewrite the addresses in the answers too",
         )
     return f"{url}{'&' if theirs.query else '?'}{urlencode(params)}" if params else url
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
+    """Scheme, host and port, for Azure writes the port of its next links out."""
+    return (
+        parts.scheme,
+        (parts.hostname or "").lower(),
+        parts.port or {"https": 443, "http": 80}.get(parts.scheme),
+    )
 
 
 def _shown(url: str) -> str:

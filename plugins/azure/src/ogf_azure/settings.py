@@ -48,7 +48,7 @@ def _guids(values: tuple[str, ...]) -> tuple[str, ...]:
 def _tenant(value: str | None) -> str | None:
     if value and not _TENANT.fullmatch(value):
         raise ValueError("it must be a tenant's id, or one of its domains such as example.onmicrosoft.com")
-    return value
+    return value.lower() if value else value
 
 
 def _cloud(value: str) -> str:

@@ -95,7 +95,9 @@ SELECT
     coalesce(canonical_unit, reported_unit) AS unit,
     billed_cost AS cost,
     billing_currency AS currency,
+    -- A licence or an image from the Marketplace is paid by the hour too, beside its machine.
     CASE WHEN is_use AND canonical_unit = 'hours' AND NOT contains(lower(meter_category), 'license')
+              AND coalesce(lower(publisher_type), '') <> 'marketplace'
          THEN nullif(vcpus, 0) * usage_quantity END AS vcpu_hours,
     ogf_map_of_pairs(ogf_pairs_of_json(tags_json)) AS tags,
     :uri AS source,

@@ -31,7 +31,7 @@ WITH items AS (
             WHEN subscription IS NULL THEN 'the subscription is missing'
             WHEN coalesce(resource, name) IS NULL THEN 'the resource is missing'
             WHEN ogf_text(item.latestMonthEmissions) IS NULL THEN 'the emissions are missing'
-            WHEN kg IS NULL THEN 'the emissions are not a number'
+            WHEN kg IS NULL OR NOT isfinite(kg) THEN 'the emissions are not a number'
         END AS _reject
     FROM joined
 )

@@ -18,7 +18,7 @@ from ogf_azure.pages import keep, list_in, parsed, text_in, unexpected
 from ogf_azure.subscriptions import subscriptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ogf.hookspecs import Context
     from ogf.window import Window
@@ -46,6 +46,7 @@ def partitions(ctx: Context, window: Window) -> list[Partition]:
     if not months:
         return []
     wanted = sorted({subscription.strip().lower() for subscription in subscriptions(ctx)} - {""})
+    gone = _gone(ctx, wanted)
     if not wanted:
         raise SourceError(
             "no subscription can be seen",
@@ -53,7 +54,7 @@ def partitions(ctx: Context, window: Window) -> list[Partition]:
             where="azure carbon",
             hint=f"grant the role {ROLE} on the subscriptions, or name them in ingestion.azure.subscription_id",
         )
-    return [_partition(ctx, month, scope, wanted) for month in months for scope in SCOPES]
+    return [_partition(ctx, month, scope, wanted, gone) for month in months for scope in SCOPES]
 
 
 def fetch(ctx: Context, request: Request) -> Page:
@@ -72,11 +73,11 @@ def fetch(ctx: Context, request: Request) -> Page:
         "skipToken": params.get("skipToken"),
     }
     got = arm.call(ctx.settings, "POST", _REPORTS, params=_VERSION, body=body)
+    gone = () if "denied" in params else tuple(params.get("gone", ()))
     if got is None:
-        return Page(None)
+        return Page(None, notices=_lost(gone), withheld=gone)
     answer = parsed(got.body, where)
-    list_in(answer, "value", where)
-    denied = _denied(answer, params["subscriptions"], where)
+    denied = _denied(answer, params, where)
     if denied != params.get("denied", denied):
         raise SourceError(
             "the access to subscriptions changed while they were being read",
@@ -85,7 +86,7 @@ def fetch(ctx: Context, request: Request) -> Page:
             restart=True,
         )
     page = keep(ctx, got.body, where, next=text_in(answer, "skipToken", where), denied=tuple(denied))
-    return Page(page, notices=_notices(denied), withheld=tuple(denied))
+    return Page(page, notices=(*_notices(denied), *_lost(gone)), withheld=(*denied, *gone))
 
 
 def following(request: Request, page: Page) -> Request | None:
@@ -118,7 +119,17 @@ def _months(first: Month, last: Month) -> Iterator[Month]:
         first = first.plus(1)
 
 
-def _partition(ctx: Context, month: Month, scope: int, wanted: list[str]) -> Partition:
+def _gone(ctx: Context, listed: list[str]) -> list[str]:
+    """Name the subscriptions that ARM listed in an earlier run and does not list now: nobody denies those."""
+    if ctx.settings.subscription_ids:
+        return []
+    fact = f"azure subscriptions of {ctx.settings.tenant_id or 'azure'}"
+    known: set[str] = {*ctx.cache.get(fact, ()), *listed}
+    ctx.cache[fact] = sorted(known)
+    return sorted(known - set(listed))
+
+
+def _partition(ctx: Context, month: Month, scope: int, wanted: list[str], gone: list[str]) -> Partition:
     source = _source(ctx, str(month), scope)
     size = ctx.settings.page_size
     return Partition(
@@ -134,6 +145,7 @@ def _partition(ctx: Context, month: Month, scope: int, wanted: list[str]) -> Par
                     "scope": scope,
                     "subscriptions": list(batch),
                     "page_size": size,
+                    **({"gone": gone} if gone and number == 0 else {}),
                 },
             )
             for number, batch in enumerate(_batches(wanted))
@@ -152,15 +164,21 @@ def _source(ctx: Context, month: str, scope: int) -> str:
     return f"azure-carbon://{ctx.settings.tenant_id or 'azure'}/{month}/scope{scope}"
 
 
-def _denied(answer: dict[str, Any], asked: list[str], where: str) -> list[str]:
+def _denied(answer: dict[str, Any], params: Mapping[str, Any], where: str) -> list[str]:
     """Name the subscriptions that were asked for and that nobody allowed."""
+    if not answer.get("subscriptionAccessDecisionList"):
+        if "denied" in params:
+            return list(params["denied"])  # what the first page said
+        if not list_in(answer, "value", where) and not answer.get("skipToken"):
+            raise unexpected("there are no rows, and no word on which subscriptions may be read", where)
+        return []
+    list_in(answer, "value", where)
     decisions: dict[str, str] = {}
     for decision in answer.get("subscriptionAccessDecisionList") or []:
         if not isinstance(decision, dict):
             raise unexpected("a decision about access is no object", where)
         decisions[str(decision.get("subscriptionId")).strip().lower()] = str(decision.get("decision")).lower()
-    # Nothing is said of any of them by versions of the service that refuse the whole request instead.
-    return [name for name in asked if decisions and decisions.get(name) != "allowed"]
+    return [name for name in params["subscriptions"] if decisions.get(name) != "allowed"]
 
 
 def _notices(denied: list[str]) -> tuple[Notice, ...]:
@@ -172,6 +190,18 @@ def _notices(denied: list[str]) -> tuple[Notice, ...]:
             "denied",
             f"the emissions of the subscription{'' if one else 's'} {', '.join(denied)} may not be read; "
             f"grant the role {ROLE} on {'it' if one else 'each of them'}",
+        ),
+    )
+
+
+def _lost(gone: tuple[str, ...]) -> tuple[Notice, ...]:
+    if not gone:
+        return ()
+    return (
+        Notice(
+            "gone",
+            f"Azure does not list {', '.join(gone)} any more (deleted, or the role was taken away); the rows that were "
+            "loaded stay. Name the subscriptions in ingestion.azure.subscription_id to leave it out",
         ),
     )
 

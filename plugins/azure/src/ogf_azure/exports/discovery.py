@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ogf.errors import ErrorClass, SourceError
 from ogf.files import ask, walk
-from ogf.files.loose import Months, data_files, loose_partitions
+from ogf.files.loose import DATA_NAME, Months, data_files, loose_partitions
 from ogf.hookspecs import Partition, Problem, Request
 from ogf_azure.blob import open_store
 from ogf_azure.exports.manifests import NAMES, Manifest, kind_of, load, parse
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 # The types of export that a stream reads. "" is an older manifest, which does not say.
 _KINDS = {"focus": ("focuscost",), "actual_cost": ("actualcost", "amortizedcost", "usage", "")}
 _WANTED = {"focus": "FocusCost", "actual_cost": "ActualCost, AmortizedCost or Usage"}
-_LONGEST_NAME = 60
 
 
 class _Tree(NamedTuple):
@@ -73,7 +72,23 @@ def partitions(ctx: Context, stream: str, window: Window) -> list[Partition]:
         if run.manifest.month in window:
             rivals[run.manifest.scope, run.manifest.kind.lower(), run.manifest.month].append(run)
     made = [_newest(ctx, store, stream, several, places) for several in rivals.values()]
+    if len(tree.manifests) == len(runs):  # all are of this stream: whatever they do not name is nobody's
+        _say_if_unnamed(ctx, store, runs, places)
     return sorted([*broken, *made], key=lambda partition: partition.key)
+
+
+def _say_if_unnamed(ctx: Context, store: ObjectStore, runs: list[_Run], places: dict[str, Object]) -> None:
+    named = {
+        item.key
+        for run in runs
+        for blob in run.manifest.blobs
+        if (item := _place(run.item.key, blob.name, places)) is not None
+    }
+    left = sorted(key for key in places if key not in named and DATA_NAME.search(key))
+    if left:
+        ctx.note(
+            f"{len(left)} data files in {store.root} belong to no manifest and were not read, such as {left[0]}"
+        )
 
 
 def first_manifest(ctx: Context, store: ObjectStore) -> str | None:
@@ -173,6 +188,19 @@ def _refuse_twofold(store: ObjectStore, runs: Iterable[_Run]) -> None:
         )
 
 
+def _shorter(chosen: Manifest, others: list[_Run]) -> Problem | None:
+    """Why the newest run must not replace an older one: that one covers days which it does not."""
+    if all(
+        not run.manifest.first or not chosen.first or run.manifest.first >= chosen.first for run in others
+    ):
+        return None
+    return Problem(
+        ErrorClass.BAD_REQUEST,
+        f"the {chosen.title} starts on {chosen.first}; an older run covers more of {chosen.month}",
+        "export whole months (MonthToDate, TheLastMonth), or move the other export to a location of its own",
+    )
+
+
 def _newest(
     ctx: Context, store: ObjectStore, stream: str, runs: list[_Run], places: dict[str, Object]
 ) -> Partition:
@@ -187,11 +215,11 @@ def _newest(
             f"{len(exports)} exports wrote {chosen.month} of {chosen.scope or 'the same scope'} "
             f"({', '.join(exports)}): the newest run, of {chosen.export}, was read"
         )
-    parts = (chosen.scope[-_LONGEST_NAME:], chosen.kind, str(chosen.month))
+    parts = (chosen.scope, chosen.kind, str(chosen.month))
     files = [(blob, _place(newest.item.key, blob.name, places)) for blob in chosen.blobs]
     missing = [blob.name for blob, item in files if item is None]
     etags = hashlib.sha256(repr([(item.key, item.etag) for _, item in files if item]).encode())
-    problem = _problem(chosen, missing)
+    problem = _problem(chosen, missing) or _shorter(chosen, others)
     about = {"stream": stream, "manifest": newest.item.key, "total": chosen.rows}
     alone = len(chosen.blobs) == 1
     return Partition(

@@ -39,6 +39,7 @@ class Manifest:
             old manifests the export's folder.
         export: the export's name.
         kind: ActualCost, AmortizedCost, FocusCost, Usage …; "" if the manifest does not say.
+        first: the first day that the run covers, as YYYY-MM-DD; "" if the manifest does not say.
         submitted: when the run was asked for, so that times sort as texts; "" if the manifest does not say.
         rows: of all files together, if the manifest counts them.
         unfinished: why there is not all of the run yet; "" for a whole one.
@@ -49,6 +50,7 @@ class Manifest:
     export: str
     kind: str
     month: Month
+    first: str
     submitted: str
     run: str
     blobs: tuple[Blob, ...]
@@ -81,6 +83,7 @@ def parse(fields: object, key: str, *, uri: str) -> Manifest:
         export=export,
         kind=str(config.get("type") or ""),
         month=_month(run.get("startDate") or fields.get("startDate"), key, uri),
+        first=str(run.get("startDate") or fields.get("startDate") or "")[:10],
         submitted=_time(run.get("submittedTime") or fields.get("submittedTime")),
         run=str(run.get("runId") or fields.get("runId") or ""),
         blobs=blobs,
