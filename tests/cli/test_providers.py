@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from ogf import plugins
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -71,6 +73,30 @@ def enable(place: Place, **providers: str) -> None:
 def rows(place: Place) -> dict[str, int]:
     with duckdb.connect(str(place.db), read_only=True) as connection:
         return dict(connection.execute("SELECT provider, count(*) FROM activities GROUP BY ALL").fetchall())
+
+
+def test_b80_three_providers_in_one_run_each_with_its_organisation(empty: Place) -> None:
+    """Each provider's own sample exports; what each delivers alone is what it has beside the others."""
+    sections = {}
+    for name in ("aws", "azure", "gcp"):
+        demo = plugins.load(name).provider.demo
+        assert demo is not None
+        sections[name] = {"enabled": True, "org_id": f"org-{name}", **demo(empty.folder / "exports" / name)}
+    empty.configure(json.dumps({"ingestion": sections}))
+    asked = "SELECT provider, org_id, count(*), sum(cost), sum(emissions_kgco2e) FROM {} GROUP BY ALL ORDER BY ALL"
+    alone = []
+    for name in sections:
+        empty("run", "--provider", name, "--db", f"{name}.duckdb")
+        with duckdb.connect(str(empty.folder / f"{name}.duckdb"), read_only=True) as connection:
+            alone += connection.execute(asked.format("activities")).fetchall()
+    assert [row[:2] for row in alone] == [(name, f"org-{name}") for name in sections]
+    empty("run")
+    with duckdb.connect(str(empty.db), read_only=True) as connection:
+        together = connection.execute(asked.format("activities")).fetchall()
+    assert [row[:4] for row in together] == [row[:4] for row in alone]
+    assert [row[4] for row in together] == [
+        None if row[4] is None else pytest.approx(row[4]) for row in alone
+    ]
 
 
 def test_all_that_are_enabled_run(place: Place, install) -> None:
