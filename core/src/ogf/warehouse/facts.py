@@ -117,7 +117,7 @@ def collapse_overlap(connection: duckdb.DuckDBPyConnection, load_id: int) -> int
     row = connection.execute(
         "DELETE FROM activity_log WHERE rowid IN ("
         "WITH several AS (SELECT activity_id FROM activity_log WHERE load_id = $load_id GROUP BY ALL "
-        "    HAVING count(*) > 1 AND min(source) <> max(source)), "
+        "    HAVING count(*) > 1), "
         f"rows AS (SELECT rowid AS twin, activity_id, {export} AS export, hash({told}) AS content FROM activity_log "
         "    WHERE load_id = $load_id AND activity_id IN (FROM several)), "
         "counted AS (SELECT *, row_number() OVER (PARTITION BY activity_id, content, export ORDER BY twin) AS nth "
