@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from ogf.errors import ErrorClass, SourceError
 from ogf.files.columns import find, raw_row, raw_value, require, typed, unreadable, wanted
+from ogf.files.statement import Division, filled
 from ogf.files.table import literal
 
 if TYPE_CHECKING:
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from ogf.files.columns import Found
 
 _COLUMNS = wanted("ogf.focus")
-_ACCOUNT = "coalesce(BillingAccountId, 'unknown')"
-_MONTH = (
-    "coalesce(strftime(timezone('UTC', coalesce(BillingPeriodStart, ChargePeriodStart)), '%Y-%m'), 'unknown')"
+_STARTED = "coalesce(BillingPeriodStart, ChargePeriodStart)"
+_DIVISION = Division(
+    account="coalesce(BillingAccountId, 'unknown')",
+    month=f"coalesce(strftime(timezone('UTC', {_STARTED}), '%Y-%m'), 'unknown')",
 )
 # What a version brought that the one before had not; newest first.
 _NEW_IN = (
@@ -52,22 +53,19 @@ def activities_sql(
     Raises:
         SourceError: `bad_request` naming the columns that the file lacks, or what it is if not cost and usage.
     """
-    found = _required(table)
-    statement = files("ogf.focus").joinpath("activities.sql").read_text(encoding="utf-8")
-    statement = statement.replace(":services", services).replace(":regions", regions)
-    # Split first: the projection holds names from the file, which may look like a marker.
-    head, rest = statement.split(":source")
-    before, rest = rest.split(":provider")
-    middle, tail = rest.split(":uri")
-    source = _source(table, found, only)
-    return f"{head}{source}{before}{literal(provider)}{middle}{literal(table.uri)}{tail}"
+    return filled(
+        "ogf.focus",
+        source=_DIVISION.part(_rows(table), only),
+        services=services,
+        regions=regions,
+        provider=literal(provider),
+        uri=literal(table.uri),
+    )
 
 
 def months_sql(table: Table) -> str:
     """Write the SELECT of a file's distinct (billing account, billing period). Raises as `activities_sql`."""
-    return (
-        f"SELECT DISTINCT {_ACCOUNT}, {_MONTH} FROM ({_source(table, _required(table), None)}) ORDER BY ALL"
-    )
+    return _DIVISION.listed(_rows(table))
 
 
 def _required(table: Table) -> Found:
@@ -89,15 +87,12 @@ def _required(table: Table) -> Found:
     return found
 
 
-def _source(table: Table, found: Found, only: tuple[str, str] | None) -> str:
-    select = (
+def _rows(table: Table) -> str:
+    found = _required(table)
+    return (
         f"SELECT {', '.join(typed(_COLUMNS, found))},"
         f"\n        {raw_value(found, 'BilledCost')} AS raw_cost,"
         f"\n        {raw_value(found, 'ConsumedQuantity')} AS raw_consumed,"
         f"\n        {raw_row(_COLUMNS, found)} AS raw_row,\n        {unreadable(_COLUMNS, found)} AS map_unreadable"
         f"\n        FROM {table.source}"
     )
-    if only is None:
-        return select
-    account, month = only
-    return f"SELECT * FROM ({select}) WHERE {_ACCOUNT} = {literal(account)} AND {_MONTH} = {literal(month)}"

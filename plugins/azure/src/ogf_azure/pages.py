@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,9 +97,3 @@ def source(page: JsonPage, columns: dict[str, str]) -> str:
         f"read_json({literal(str(page.path))}, format = 'unstructured', records = true, "
         f"columns = {{{fields}}}, maximum_object_size = {largest})"
     )
-
-
-def filled(package: str, **markers: str) -> str:
-    """Read a package's `activities.sql` and put SQL in place of its `:markers`."""
-    statement = files(package).joinpath("activities.sql").read_text(encoding="utf-8")
-    return re.sub(r":(" + "|".join(markers) + r")\b", lambda found: markers[found[1]], statement)

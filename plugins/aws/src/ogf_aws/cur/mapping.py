@@ -6,10 +6,10 @@ Columns are found by name, file by file: they come, go and move between months a
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from ogf.files.columns import find, raw_row, raw_value, require, typed, unreadable, wanted
+from ogf.files.statement import Division, filled
 from ogf.files.table import literal
 
 if TYPE_CHECKING:
@@ -29,12 +29,7 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
     Raises:
         SourceError: `bad_request` naming the required columns that the file lacks.
     """
-    found = _required(table)
-    statement = files("ogf_aws.cur").joinpath("activities.sql").read_text(encoding="utf-8")
-    # Split first: the projection holds names from the file, which may look like a marker.
-    head, rest = statement.split(":source")
-    middle, tail = rest.split(":uri")
-    return f"{head}{_source(table, found, only)}{middle}{literal(table.uri)}{tail}"
+    return filled("ogf_aws.cur", source=_source(table, only), uri=literal(table.uri))
 
 
 def billing_periods_sql(table: Table) -> str:
@@ -43,14 +38,13 @@ def billing_periods_sql(table: Table) -> str:
     Raises:
         SourceError: as `activities_sql`.
     """
-    source = _source(table, _required(table), None)
-    return f"SELECT DISTINCT {_PAYER}, {_PERIOD} FROM ({source}) ORDER BY ALL"
+    return _DIVISION.listed(_source(table, None))
 
 
-_PAYER = "coalesce(bill_payer_account_id, 'unknown')"
-_PERIOD = (
-    "coalesce(strftime(timezone('UTC', coalesce(bill_billing_period_start_date, line_item_usage_start_date)), "
-    "'%Y-%m'), 'unknown')"
+_STARTED = "coalesce(bill_billing_period_start_date, line_item_usage_start_date)"
+_DIVISION = Division(
+    account="coalesce(bill_payer_account_id, 'unknown')",
+    month=f"coalesce(strftime(timezone('UTC', {_STARTED}), '%Y-%m'), 'unknown')",
 )
 
 
@@ -65,7 +59,8 @@ def _required(table: Table) -> Found:
     return found
 
 
-def _source(table: Table, found: Found, only: tuple[str, str] | None) -> str:
+def _source(table: Table, only: tuple[str, str] | None) -> str:
+    found = _required(table)
     region = (
         "coalesce(product_region, product['region_code'], product['region'])"
         if "product" in found
@@ -79,17 +74,13 @@ def _source(table: Table, found: Found, only: tuple[str, str] | None) -> str:
         f"\n        {unreadable(_COLUMNS, found)} AS map_unreadable"
         f"\n        FROM {table.source}"
     )
-    if only is not None:
-        payer, period = only
-        select = (
-            f"SELECT * FROM ({select}) WHERE {_PAYER} = {literal(payer)} AND {_PERIOD} = {literal(period)}"
-        )
     named = (
         "coalesce(product_product_name, product['product_name'])"
         if "product" in found
         else "product_product_name"
     )
-    return f"SELECT * REPLACE ({named} AS product_product_name), {region} AS region_reported FROM ({select})"
+    part = _DIVISION.part(select, only)
+    return f"SELECT * REPLACE ({named} AS product_product_name), {region} AS region_reported FROM ({part})"
 
 
 def _tags(table: Table, found: Found) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from ogf.files.columns import find, raw_row, raw_value, require, typed, wanted
+from ogf.files.statement import Division, filled
 from ogf.files.table import literal
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _COLUMNS = wanted("ogf_azure.actual_cost")
 _TRANSLATED = re.compile(r".*\(([A-Za-z0-9 ]+)\)\s*")  # `Ressourcengruppe (ResourceGroup)`
 _NOBODY = "00000000-0000-0000-0000-000000000000"
-_ACCOUNT = f"lower(coalesce(billing_account_id, nullif(subscription_id, '{_NOBODY}'), 'unknown'))"
 
 
 def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
@@ -28,24 +27,22 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
     Raises:
         SourceError: `bad_request` naming the required columns that the file lacks.
     """
-    statement = files("ogf_azure.actual_cost").joinpath("activities.sql").read_text(encoding="utf-8")
-    # Split first: the projection holds names from the file, which may look like a marker.
-    head, rest = statement.split(":source")
-    middle, tail = rest.split(":uri")
-    return f"{head}{_source(table, only)}{middle}{literal(table.uri)}{tail}"
+    return filled(
+        "ogf_azure.actual_cost", source=_division().part(_rows(table), only), uri=literal(table.uri)
+    )
 
 
 def months_sql(table: Table) -> str:
     """Write the SELECT of a file's distinct (billing account or subscription, month). Raises as `activities_sql`."""
-    return f"SELECT DISTINCT {_ACCOUNT}, {_month()} FROM ({_source(table, None)}) ORDER BY ALL"
+    return _division().listed(_rows(table))
 
 
-def _source(table: Table, only: tuple[str, str] | None) -> str:
+def _rows(table: Table) -> str:
     table = replace(table, names=tuple(_plain(name) for name in table.names))
     found = find(table, _COLUMNS)
     require(table, _COLUMNS, found, hint="check that this is an export of actual or amortized cost")
     usage_only = "true" if "charge_type" not in found else "false"
-    select = (
+    return (
         f"SELECT {', '.join(typed(_COLUMNS, found))},"
         f"\n        {raw_value(found, 'billed_cost')} AS raw_cost,"
         f"\n        {raw_value(found, 'usage_quantity')} AS raw_quantity,"
@@ -53,10 +50,6 @@ def _source(table: Table, only: tuple[str, str] | None) -> str:
         f"\n        {raw_row(_COLUMNS, found)} AS raw_row"
         f"\n        FROM {table.source}"
     )
-    if only is None:
-        return select
-    account, month = only
-    return f"SELECT * FROM ({select}) WHERE {_ACCOUNT} = {literal(account)} AND {_month()} = {literal(month)}"
 
 
 def _plain(name: str) -> str:
@@ -74,7 +67,10 @@ def _day(column: str) -> str:
     )
 
 
-def _month() -> str:
-    """The billing period's month, or where the row names none, the month of use."""
+def _division() -> Division:
+    """By the billing period's month, or where the row names none, the month of use."""
     day = f"coalesce({_day('billing_period_start')}, {_day('usage_date')})"
-    return f"coalesce(strftime({day}, '%Y-%m'), 'unknown')"
+    return Division(
+        account=f"lower(coalesce(billing_account_id, nullif(subscription_id, '{_NOBODY}'), 'unknown'))",
+        month=f"coalesce(strftime({day}, '%Y-%m'), 'unknown')",
+    )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from ogf.files.columns import find, raw_row, raw_value, require, typed, unreadable, wanted
+from ogf.files.statement import Division, filled
 from ogf.files.table import literal
 
 if TYPE_CHECKING:
     from ogf.files import Table
 
 _COLUMNS = wanted("ogf_gcp.billing")
-_ACCOUNT = "coalesce(billing_account_id, 'unknown')"
 _INVOICED = "coalesce(invoice_month, CAST(timezone('UTC', usage_start_time) AS DATE))"
-_MONTH = f"coalesce(strftime({_INVOICED}, '%Y-%m'), 'unknown')"
+_DIVISION = Division(
+    account="coalesce(billing_account_id, 'unknown')",
+    month=f"coalesce(strftime({_INVOICED}, '%Y-%m'), 'unknown')",
+)
 
 
 def top_level() -> list[str]:
@@ -32,26 +34,19 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
     Raises:
         SourceError: `bad_request` naming the required columns that the export lacks.
     """
-    statement = files("ogf_gcp.billing").joinpath("activities.sql").read_text(encoding="utf-8")
-    head, rest = statement.split(":source")
-    middle, tail = rest.split(":uri")
-    return f"{head}{_source(table, only)}{middle}{literal(table.uri)}{tail}"
+    return filled("ogf_gcp.billing", source=_DIVISION.part(_rows(table), only), uri=literal(table.uri))
 
 
 def months_sql(table: Table) -> str:
     """Write the SELECT of a file's distinct (billing account, invoice month). Raises as `activities_sql`."""
-    return f"SELECT DISTINCT {_ACCOUNT}, {_MONTH} FROM ({_source(table, None)}) ORDER BY ALL"
+    return _DIVISION.listed(_rows(table))
 
 
-def _source(table: Table, only: tuple[str, str] | None) -> str:
+def _rows(table: Table) -> str:
     found = find(table, _COLUMNS)
     require(table, _COLUMNS, found, hint="check that this is a Cloud Billing export")
-    select = (
+    return (
         f"SELECT {', '.join(typed(_COLUMNS, found))},\n        {raw_value(found, 'cost')} AS raw_cost,"
         f"\n        {raw_value(found, 'amount')} AS raw_amount,\n        {raw_row(_COLUMNS, found)} AS raw_row,"
         f"\n        {unreadable(_COLUMNS, found)} AS list_unreadable\n        FROM {table.source}"
     )
-    if only is None:
-        return select
-    account, month = only
-    return f"SELECT * FROM ({select}) WHERE {_ACCOUNT} = {literal(account)} AND {_MONTH} = {literal(month)}"

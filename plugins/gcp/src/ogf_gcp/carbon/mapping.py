@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from ogf.errors import ErrorClass, SourceError
 from ogf.files.columns import find, raw_row, raw_value, require, typed, wanted
+from ogf.files.statement import Division, filled
 from ogf.files.table import literal
 
 if TYPE_CHECKING:
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 _COLUMNS = wanted("ogf_gcp.carbon")
 _FIGURES = "carbon_footprint_kgco2e"
-_ACCOUNT = "coalesce(billing_account_id, 'unknown')"
-_MONTH = "coalesce(strftime(usage_month, '%Y-%m'), 'unknown')"
+_DIVISION = Division(
+    account="coalesce(billing_account_id, 'unknown')",
+    month="coalesce(strftime(usage_month, '%Y-%m'), 'unknown')",
+)
 
 
 def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
@@ -27,15 +29,12 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
     Raises:
         SourceError: `bad_request` for a table without scopes, or that lacks a required column.
     """
-    statement = files("ogf_gcp.carbon").joinpath("activities.sql").read_text(encoding="utf-8")
-    head, rest = statement.split(":source")
-    middle, tail = rest.split(":uri")
-    return f"{head}{_source(table, only)}{middle}{literal(table.uri)}{tail}"
+    return filled("ogf_gcp.carbon", source=_DIVISION.part(_rows(table), only), uri=literal(table.uri))
 
 
 def months_sql(table: Table) -> str:
     """Write the SELECT of a file's distinct (billing account, month). Raises as `activities_sql`."""
-    return f"SELECT DISTINCT {_ACCOUNT}, {_MONTH} FROM ({_source(table, None)}) ORDER BY ALL"
+    return _DIVISION.listed(_rows(table))
 
 
 def scalar_table(where: str) -> SourceError:
@@ -47,7 +46,7 @@ def scalar_table(where: str) -> SourceError:
     )
 
 
-def _source(table: Table, only: tuple[str, str] | None) -> str:
+def _rows(table: Table) -> str:
     kinds = dict(zip((name.casefold() for name in table.names), table.types, strict=True))
     if kinds.get(_FIGURES, "STRUCT").partition("(")[0] not in ("STRUCT", "JSON"):
         raise scalar_table(table.uri)
@@ -55,12 +54,8 @@ def _source(table: Table, only: tuple[str, str] | None) -> str:
     require(table, _COLUMNS, found, hint="check that this is the table of a Carbon Footprint export")
     figures = [item.column for item in _COLUMNS if item.kind == "double"]
     unread = " OR ".join(f"({raw_value(found, name)} IS NOT NULL AND {name} IS NULL)" for name in figures)
-    select = (
+    return (
         f"SELECT {', '.join(typed(_COLUMNS, found))},\n        {raw_row(_COLUMNS, found)} AS raw_row"
         f",\n        {unread} AS figure_unreadable"
         f"\n        FROM {table.source}"
     )
-    if only is None:
-        return select
-    account, month = only
-    return f"SELECT * FROM ({select}) WHERE {_ACCOUNT} = {literal(account)} AND {_MONTH} = {literal(month)}"
