@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ogf.hookspecs import Context
     from ogf.window import Window
 
+# What numbers the files of one export, as BigQuery and Spark do: `usage-000000000012.parquet`, `part-00003.csv.gz`.
+SHARD = r"(\d{12}|part-\d{5}[^/]*)(\.[A-Za-z.]+)?$"
 DATA_NAME = re.compile(r"\.(csv|json|jsonl|ndjson)(\.gz|\.zip)?$|\.(zip|gz|parquet)$", re.IGNORECASE)
 
 
@@ -125,7 +127,7 @@ def _partition(
         source=store.root,
         problem=months.problem(account),
         local=not store.remote,
-        overlapping=months.overlap and len(items) > 1,
+        overlapping=months.overlap and len({re.sub(SHARD, "", item.key) for item in items}) > 1,
     )
 
 

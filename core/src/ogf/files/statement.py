@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from ogf.files.table import literal
+from ogf.window import Month
+
+UNKNOWN = "unknown"
 
 
 def filled(package: str, **markers: str) -> str:
@@ -20,18 +23,40 @@ def filled(package: str, **markers: str) -> str:
 
 @dataclass(frozen=True)
 class Division:
-    """How a mapping's rows are divided where there is no manifest: SQL for a row's account and month, never NULL."""
+    """How a mapping's rows are divided by account and month where there is no manifest.
+
+    Attributes:
+        account: SQL for a row's account.
+        started: SQL for the DATE or TIMESTAMPTZ that lies in a row's month.
+    """
 
     account: str
-    month: str
+    started: str
 
     def listed(self, rows: str) -> str:
-        """Write the SELECT of the distinct (account, month) of rows."""
-        return f"SELECT DISTINCT {self.account}, {self.month} FROM ({rows}) ORDER BY ALL"
+        """Write the SELECT of the distinct (account, `YYYY-MM`) of rows; `unknown` stands for what is missing."""
+        # Distinct dates first: writing the month of every row would cost ten times as much as reading it.
+        return (
+            f"SELECT DISTINCT coalesce(account, '{UNKNOWN}'), "
+            f"coalesce(strftime(CAST({_believable('started')} AS TIMESTAMP), '%Y-%m'), '{UNKNOWN}') "
+            f"FROM (SELECT DISTINCT {self.account} AS account, {self.started} AS started FROM ({rows})) ORDER BY ALL"
+        )
 
     def part(self, rows: str, only: tuple[str, str] | None) -> str:
-        """Write the SELECT of the rows of one (account, month); of all of them for None."""
+        """Write the SELECT of the rows of one (account, month), as `listed` names them; of all rows for None."""
         if only is None:
             return rows
-        account, month = map(literal, only)
-        return f"SELECT * FROM ({rows}) WHERE {self.account} = {account} AND {self.month} = {month}"
+        account, month = only
+        whose = f"coalesce({self.account}, '{UNKNOWN}') = {literal(account)}"
+        if month == UNKNOWN:
+            return f"SELECT * FROM ({rows}) WHERE {whose} AND {_believable(self.started)} IS NULL"
+        first = Month.parse(month)
+        return (
+            f"SELECT * FROM ({rows}) WHERE {whose} "
+            f"AND {self.started} >= '{first}-01' AND {self.started} < '{first.plus(1)}-01'"
+        )
+
+
+def _believable(date: str) -> str:
+    """A date that `Month` can say: DuckDB also reads `infinity` and years of five digits."""
+    return f"CASE WHEN {date} >= '0001-01-01' AND {date} < '9999-12-01' THEN {date} END"

@@ -14,11 +14,7 @@ if TYPE_CHECKING:
     from ogf.files.columns import Found
 
 _COLUMNS = wanted("ogf.focus")
-_STARTED = "coalesce(BillingPeriodStart, ChargePeriodStart)"
-_DIVISION = Division(
-    account="coalesce(BillingAccountId, 'unknown')",
-    month=f"coalesce(strftime(timezone('UTC', {_STARTED}), '%Y-%m'), 'unknown')",
-)
+_DIVISION = Division(account="BillingAccountId", started="coalesce(BillingPeriodStart, ChargePeriodStart)")
 # What a version brought that the one before had not; newest first.
 _NEW_IN = (
     ("1.3", {"serviceprovidername", "hostprovidername", "allocatedmethodid", "contractapplied"}),

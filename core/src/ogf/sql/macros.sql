@@ -71,5 +71,4 @@ CREATE MACRO ogf_timestamp(x) AS coalesce(
 
 -- First day of a month written 2024-01-01, 2024-01 or 202401; NULL for anything else.
 CREATE MACRO ogf_month(x) AS CAST(date_trunc('month', TRY_CAST(
-    CASE WHEN regexp_full_match(x, '\d{6}') THEN x[1:4] || '-' || x[5:6] || '-01'
-         WHEN regexp_full_match(x, '\d{4}-\d{2}') THEN x || '-01' ELSE x END AS TIMESTAMP)) AS DATE);
+    CASE length(x) WHEN 6 THEN x[1:4] || '-' || x[5:6] || '-01' WHEN 7 THEN x || '-01' ELSE x END AS TIMESTAMP)) AS DATE);

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ogf.files.loose import SHARD
 from ogf.files.table import literal, parquet
 from ogf.schema import DEFAULT_CATEGORY, DEFAULT_LOCATION, plugin_columns
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     import duckdb
 
 DIFFERING = "several different rows have this activity_id"
-# What numbers the files of one export, as BigQuery and Spark do: `usage-000000000012.parquet`, `part-00003.csv.gz`.
-_SHARD = r"(\d{12}|part-\d{5}[^/]*)(\.[A-Za-z.]+)?$"
 _DEFAULTS = {"category": DEFAULT_CATEGORY, "location": DEFAULT_LOCATION}
 
 
@@ -113,7 +112,7 @@ def collapse_overlap(connection: duckdb.DuckDBPyConnection, load_id: int) -> int
         rows dropped
     """
     told = ", ".join(name for name in plugin_columns() if name != "source")
-    export = f"regexp_replace(source, {literal(_SHARD)}, '')"
+    export = f"regexp_replace(source, {literal(SHARD)}, '')"
     row = connection.execute(
         "DELETE FROM activity_log WHERE rowid IN ("
         "WITH several AS (SELECT activity_id FROM activity_log WHERE load_id = $load_id GROUP BY ALL "

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _TAG_PREFIXES = ("resourcetags/", "resource_tags_")
 _COLUMNS = wanted("ogf_aws.cur")
+_DIVISION = Division(
+    account="bill_payer_account_id",
+    started="coalesce(bill_billing_period_start_date, line_item_usage_start_date)",
+)
 
 
 def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
@@ -39,13 +43,6 @@ def billing_periods_sql(table: Table) -> str:
         SourceError: as `activities_sql`.
     """
     return _DIVISION.listed(_source(table, None))
-
-
-_STARTED = "coalesce(bill_billing_period_start_date, line_item_usage_start_date)"
-_DIVISION = Division(
-    account="coalesce(bill_payer_account_id, 'unknown')",
-    month=f"coalesce(strftime(timezone('UTC', {_STARTED}), '%Y-%m'), 'unknown')",
-)
 
 
 def _required(table: Table) -> Found:

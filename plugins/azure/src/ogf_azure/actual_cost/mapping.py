@@ -27,14 +27,12 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
     Raises:
         SourceError: `bad_request` naming the required columns that the file lacks.
     """
-    return filled(
-        "ogf_azure.actual_cost", source=_division().part(_rows(table), only), uri=literal(table.uri)
-    )
+    return filled("ogf_azure.actual_cost", source=_DIVISION.part(_rows(table), only), uri=literal(table.uri))
 
 
 def months_sql(table: Table) -> str:
     """Write the SELECT of a file's distinct (billing account or subscription, month). Raises as `activities_sql`."""
-    return _division().listed(_rows(table))
+    return _DIVISION.listed(_rows(table))
 
 
 def _rows(table: Table) -> str:
@@ -67,10 +65,8 @@ def _day(column: str) -> str:
     )
 
 
-def _division() -> Division:
-    """By the billing period's month, or where the row names none, the month of use."""
-    day = f"coalesce({_day('billing_period_start')}, {_day('usage_date')})"
-    return Division(
-        account=f"lower(coalesce(billing_account_id, nullif(subscription_id, '{_NOBODY}'), 'unknown'))",
-        month=f"coalesce(strftime({day}, '%Y-%m'), 'unknown')",
-    )
+# By the billing period's month, or where the row names none, the month of use.
+_DIVISION = Division(
+    account=f"lower(coalesce(billing_account_id, nullif(subscription_id, '{_NOBODY}')))",
+    started=f"coalesce({_day('billing_period_start')}, {_day('usage_date')})",
+)

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from ogf.files import Table
 
 _COLUMNS = wanted("ogf_gcp.billing")
-_INVOICED = "coalesce(invoice_month, CAST(timezone('UTC', usage_start_time) AS DATE))"
 _DIVISION = Division(
-    account="coalesce(billing_account_id, 'unknown')",
-    month=f"coalesce(strftime({_INVOICED}, '%Y-%m'), 'unknown')",
+    account="billing_account_id",
+    started="coalesce(invoice_month, CAST(timezone('UTC', usage_start_time) AS DATE))",
 )
 
 

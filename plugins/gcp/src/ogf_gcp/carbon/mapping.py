@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = wanted("ogf_gcp.carbon")
 _FIGURES = "carbon_footprint_kgco2e"
-_DIVISION = Division(
-    account="coalesce(billing_account_id, 'unknown')",
-    month="coalesce(strftime(usage_month, '%Y-%m'), 'unknown')",
-)
+_DIVISION = Division(account="billing_account_id", started="usage_month")
 
 
 def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
