@@ -8,6 +8,7 @@ from ogf.errors import ErrorClass, SourceError
 from ogf.files.loose import Months, data_files, loose_partitions
 from ogf_gcp.errors import located
 from ogf_gcp.gs import open_store
+from ogf_gcp.query import finished
 from ogf_gcp.session import bigquery_client
 
 if TYPE_CHECKING:
@@ -47,12 +48,16 @@ def ask(
     project: str,
     location: str,
 ) -> list[tuple[Any, ...]]:
-    """Run a small query now, never from a cache, and give its rows."""
+    """Run a small query now, never from a cache, and give its rows.
 
-    def run() -> list[tuple[Any, ...]]:
+    One that outlasts `request_timeout` is waited for, not started again.
+    """
+    settings = ctx.settings
+    started: list[bigquery.QueryJob] = []
+
+    def start() -> bigquery.QueryJob:
         from google.cloud import bigquery
 
-        settings = ctx.settings
         config = bigquery.QueryJobConfig(
             query_parameters=[bigquery.ScalarQueryParameter(*parameter) for parameter in parameters],
             maximum_bytes_billed=settings.maximum_bytes_billed,
@@ -60,11 +65,21 @@ def ask(
             labels={"app": "ogf"},
         )
         once: dict[str, Any] = {"retry": None, "timeout": settings.request_timeout}
+        return bigquery_client(settings).query(
+            sql, job_config=config, project=project, location=location, job_retry=None, **once
+        )
+
+    def run() -> list[tuple[Any, ...]]:
         with located(uri(name)):
-            job = bigquery_client(settings).query(
-                sql, job_config=config, project=project, location=location, job_retry=None, **once
-            )
-            return [tuple(row.values()) for row in job.result(job_retry=None, **once)]
+            if not started:
+                started.append(start())
+            try:
+                return [tuple(row.values()) for row in finished(started[0], settings, uri(name))]
+            except SourceError:  # still running
+                raise
+            except Exception:  # the job failed: another attempt needs another job
+                started.clear()
+                raise
 
     rows: list[tuple[Any, ...]] = ctx.call(run)
     return rows

@@ -293,7 +293,7 @@ def _refuse_dear(client: bigquery.Client, params: Any, settings: GcpSettings) ->
 
 def _first_page(ctx: Context, job: bigquery.QueryJob, params: Any) -> Result:
     settings: GcpSettings = ctx.settings
-    rows = _finished(job, settings, params["source"])
+    rows = finished(job, settings, params["source"])
     first = next(iter(rows.to_arrow_iterable()))
     result = Result(
         path=Path(),
@@ -314,7 +314,7 @@ def _first_page(ctx: Context, job: bigquery.QueryJob, params: Any) -> Result:
     return _written(ctx, result, first.schema, [first])
 
 
-def _finished(job: bigquery.QueryJob, settings: GcpSettings, source: str) -> Any:
+def finished(job: bigquery.QueryJob, settings: GcpSettings, source: str) -> Any:
     """Wait for the job, at most about one timeout long. A runner that asks again finds the same job."""
     try:
         return job.result(page_size=settings.page_size, job_retry=None, **_once(settings.request_timeout))
