@@ -45,6 +45,7 @@ def test_too_many_rejects_fail_the_partition_and_keep_the_old_load(cloud, db, as
     assert (result.status, result.partitions[0].error_class) == ("failed", ErrorClass.BAD_REQUEST)
     assert "2 of 100 rows were refused, more than 1 %" in result.message
     assert "no date: 2" in result.message
+    assert "max_reject_share" in result.hint
     assert ask("SELECT count(*) FROM activities") == [(3,)]
     assert ask("SELECT count(*) FROM quarantine") == [(0,)]
     cloud.calls.clear()

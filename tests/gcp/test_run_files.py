@@ -23,6 +23,9 @@ from gcp.export_files import (
 )
 from gcp.google_fake import google, google_server
 
+from ogf.errors import ErrorClass
+from ogf.files.decode import sniff
+
 __all__ = ["google", "google_server"]
 
 SUMS = "SELECT provider_scope, accounting, count(*), fsum(emissions_kgco2e) FROM activities GROUP BY 1, 2 ORDER BY 1, 2"
@@ -168,6 +171,41 @@ class TestLocal:
         assert result.exit_code() == 1
         assert "there is no data file here" in result.message
         assert "ingestion.gcp.carbon.location" in result.hint
+
+    def test_what_holds_nothing_is_named(self, folder, local):
+        by_several(folder)
+        (folder / "empty.csv").touch()
+        header = "usage_month,billing_account_id,project.number,service.id,service.description,location.location,carbon_model_version"
+        figures = ("scope1", "scope2.location_based", "scope2.market_based", "scope3")
+        columns = [header, *(f"carbon_footprint_kgCO2e.{name}" for name in figures)]
+        (folder / "march.csv").write_text(",".join(columns) + "\n")
+        result = local("carbon").run()
+        assert (result.status, result.count("loaded")) == ("succeeded", 2)
+        said = "\n".join(result.notices)
+        assert "files of 0 bytes were passed over: empty.csv" in said
+        assert "there is not one row in march.csv" in said
+
+    def test_a_file_that_may_not_be_read_fails_alone(self, folder, local, monkeypatch):
+        by_several(folder)
+        shut = folder / "january" / "a.parquet"
+
+        def refuse(path):
+            if path.samefile(shut):  # root may read everything, so the refusal is played
+                raise PermissionError(13, "Permission denied", str(path))
+            return sniff(path)
+
+        monkeypatch.setattr("ogf.files.table.sniff", refuse)
+        result = local("carbon").run()
+        assert (result.status, result.count("loaded"), result.count("failed")) == ("partial", 1, 1)
+        (failed,) = [item for item in result.partitions if item.outcome == "failed"]
+        assert failed.error_class is ErrorClass.AUTH
+        assert "let this user read it" in failed.hint
+
+    def test_a_location_that_is_a_file_is_told_so(self, tmp_path, folder):
+        by_several(folder)
+        result = Exports(tmp_path / "ogf.duckdb", settings={}, carbon=folder / "january" / "a.parquet").run()
+        assert "a.parquet is a file" in result.message
+        assert "the folder that it lies in" in result.hint
 
     def test_a_file_that_is_cut_is_a_partition_of_its_own(self, folder, local):
         by_several(folder)

@@ -284,7 +284,13 @@ def test_the_tables_of_the_billing_exports_are_named_after_the_account():
     assert billing_table(given) == ("p-1", "costs", "view-of_costs")
 
 
-@pytest.mark.parametrize("values", [{}, {"billing_account_id": ACCOUNT}, {"billing": {"dataset": "d"}}])
+@pytest.mark.parametrize("stream", ["billing", "focus"])
+def test_a_dataset_without_a_way_to_name_its_table_is_a_mistake(stream):
+    with pytest.raises(ValueError, match=f"needed with {stream}.dataset"):
+        made(project_id="p-1", **{stream: {"dataset": "costs"}})
+
+
+@pytest.mark.parametrize("values", [{}, {"billing_account_id": ACCOUNT}])
 def test_an_unknown_table_says_what_to_set(values):
     with pytest.raises(ConfigError) as caught:
         billing_table(made(project_id="p-1", **values))

@@ -222,3 +222,15 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path):
     assert result.status == "partial"
     assert result.count("failed") == 2
     assert warehouse.facts() == (25, Decimal("195.30688799351503"))
+
+
+def test_a_file_that_lies_there_twice_counts_once(tmp_path):
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    name = "focus/1.2/gcp_1_2_cost_and_usage_rows25_seed7.csv"
+    for copy in ("export.csv", "export (1).csv"):
+        shutil.copy(SAMPLES / name, folder / copy)
+    warehouse = Exports(tmp_path / "ogf.duckdb", focus=folder)
+    result = warehouse.run()
+    assert warehouse.facts() == (25, Decimal(totals(name)["sums"]["cost"]["BilledCost"]["sum"]))
+    assert "rows that several of its files hold count once" in result.notices[0]

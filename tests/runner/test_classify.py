@@ -10,6 +10,7 @@ import io
 import socket
 import ssl
 import urllib.error
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogf.errors import ErrorClass, SourceError
-from ogf.runner.classify import classify, code_of
+from ogf.runner.classify import classify, code_of, no_connection
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
 
@@ -272,3 +273,21 @@ def test_classify_needs_no_heavy_import():
     import ogf.runner.classify as module
 
     assert "import duckdb" not in inspect.getsource(module)
+
+
+@pytest.mark.parametrize(
+    ("cause", "why"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "connection refused"),
+        (socket.gaierror(-2, "Name or service not known"), "name or service not known"),
+        (TimeoutError("timed out"), "no answer in time"),
+    ],
+)
+def test_no_connection_is_said_in_words_with_the_host(cause, why):
+    class LibraryError(Exception):
+        request = SimpleNamespace(url="https://user:word@cloud.test:8443/path?sig=secret")
+
+    error = LibraryError("HTTPSConnectionPool(host=…): Max retries exceeded")
+    error.__cause__ = cause
+    assert no_connection(error) == f"no connection to cloud.test:8443: {why}"
+    assert no_connection(ValueError("no connection")) == ""

@@ -19,13 +19,14 @@ from ogf.window import Month
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ogf.files.store import Object, ObjectStore
+    from ogf.files.store import File, Object, ObjectStore
     from ogf.files.table import Table
     from ogf.hookspecs import Context
     from ogf.window import Window
 
-# What numbers the files of one export, as BigQuery and Spark do: `usage-000000000012.parquet`, `part-00003.csv.gz`.
-SHARD = r"(\d{12}|part-\d{5}[^/]*)(\.[A-Za-z.]+)?$"
+# What numbers the files of one export, as BigQuery, Spark and Azure do: `usage-000000000012.parquet`,
+# `part-00003.csv.gz`, `part_1_0001.csv`.
+SHARD = r"(\d{12}|part-\d{5}[^/]*|part_\d+(_\d+)?)(\.[A-Za-z.]+)?$"
 DATA_NAME = re.compile(r"\.(csv|json|jsonl|ndjson)(\.gz|\.zip)?$|\.(zip|gz|parquet)$", re.IGNORECASE)
 
 
@@ -46,11 +47,18 @@ class Months(NamedTuple):
 
 def data_files(ctx: Context, store: ObjectStore) -> Iterator[Object]:
     """Every data file below the store's root, whatever the folders between."""
-    folders = deque([""])
+    folders, empty = deque([""]), []
     while folders:
         listing = walk(ctx, store, folders.popleft())
-        yield from (item for item in listing.objects if DATA_NAME.search(item.key) and item.size)
+        for item in listing.objects:
+            if DATA_NAME.search(item.key):
+                if item.size:
+                    yield item
+                else:
+                    empty.append(item.key)
         folders.extend(listing.folders)
+    if empty:
+        ctx.note(f"{store.root}: files of 0 bytes were passed over: {_some(empty)}")
 
 
 def loose_partitions(
@@ -58,15 +66,20 @@ def loose_partitions(
 ) -> list[Partition]:
     """List what the data files hold. A file that cannot be read is a partition of its own, with its problem."""
     holders: defaultdict[tuple[str, str], list[Object]] = defaultdict(list)
-    broken = []
+    broken, blank = [], []
     for item in files:
         try:
-            for account, month in _periods(ctx, store, item, months):
+            periods = _periods(ctx, store, item, months)
+            for account, month in periods:
                 holders[account, month].append(item)
+            if not periods:
+                blank.append(item.key)
         except SourceError as error:
             if store.remote and error.error_class not in (ErrorClass.BAD_REQUEST, ErrorClass.NOT_FOUND):
                 raise
             broken.append(_broken(store, item, error, months.stream))
+    if blank:
+        ctx.note(f"{store.root}: there is not one row in {_some(blank)}")
     listed = [
         _partition(store, account, month, items, months)
         for (account, month), items in sorted(holders.items())
@@ -80,7 +93,7 @@ def _periods(ctx: Context, store: ObjectStore, item: Object, months: Months) -> 
     fact = f"{months.stream} months of {store.uri(item.key)} at {item.etag}"
     if fact not in ctx.cache:
         file = ask(ctx, store, store.download, item.key, item.etag, ctx.scratch)
-        table = ctx.rows(file)
+        table = _opened(ctx, file)
         try:
             rows = ctx.duckdb.execute(months.sql(table)).fetchall() if table.names else []
             if table.is_text and _refused_lines(ctx) and not rows:
@@ -104,6 +117,23 @@ def _periods(ctx: Context, store: ObjectStore, item: Object, months: Months) -> 
             file.path.unlink(missing_ok=True)
         ctx.cache[fact] = rows
     return [(account, month) for account, month in ctx.cache[fact]]
+
+
+def _opened(ctx: Context, file: File) -> Table:
+    try:
+        opened: Table = ctx.rows(file)
+    except PermissionError as error:
+        raise SourceError(
+            "the file may not be read",
+            error_class=ErrorClass.AUTH,
+            where=file.uri,
+            hint="let this user read it, or take it out of the folder",
+        ) from error
+    return opened
+
+
+def _some(keys: list[str]) -> str:
+    return ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
 
 
 def _refused_lines(ctx: Context) -> int:

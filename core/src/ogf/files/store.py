@@ -130,7 +130,13 @@ class LocalStore:
     def list_page(self, prefix: str, token: str | None = None) -> Listing:  # noqa: ARG002
         try:
             entries = sorted(os.scandir(self.folder / prefix), key=lambda entry: entry.name)
-        except (FileNotFoundError, NotADirectoryError) as error:
+        except NotADirectoryError as error:
+            raise SourceError(
+                f"{self.folder / prefix} is a file",
+                error_class=ErrorClass.NOT_FOUND,
+                hint="the stream's `location` setting must name the folder that it lies in",
+            ) from error
+        except FileNotFoundError as error:
             raise SourceError(
                 f"there is no folder {self.folder / prefix}",
                 error_class=ErrorClass.NOT_FOUND,

@@ -17,6 +17,7 @@ import math
 import socket
 import ssl
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ogf.errors import ErrorClass, SourceError
 from ogf.hookspecs import Verdict
@@ -101,6 +102,27 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(link))
         yield link
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+def no_connection(error: BaseException) -> str:
+    """Say in words that nobody answered, and where; "" for any other error. Libraries say it in their own terms."""
+    for link in chain(error):
+        if isinstance(link, ConnectionRefusedError | socket.gaierror | TimeoutError):
+            why = (
+                "no answer in time"
+                if isinstance(link, TimeoutError)
+                else (link.strerror or str(link)).lower()
+            )
+            return f"no connection to {_host(error) or 'the server'}: {why}"
+    return ""
+
+
+def _host(error: BaseException) -> str:
+    for link in chain(error):
+        url = getattr(getattr(link, "request", None), "url", None)
+        if url is not None:
+            return urlsplit(str(url)).netloc.rpartition("@")[2]
+    return ""
 
 
 def code_of(error: BaseException) -> str:

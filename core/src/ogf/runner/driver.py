@@ -216,6 +216,10 @@ class Driver:
                 max_reject_share=self.rules.max_reject_share,
             )
         self.spool.drop(work.folder)
+        if published.repeated:
+            self.result.notices.append(
+                f"{' '.join(work.key)}: {published.repeated:,} rows that several of its files hold count once"
+            )
         return PartitionOutcome(
             *work.key,
             "loaded",

@@ -62,6 +62,11 @@ class Extracted:
             total.update(item.unmapped)
         return total
 
+    @property
+    def refused_in(self) -> list[str]:
+        """The files or queries that refused rows came from."""
+        return sorted({item.refused_in for item in self.segments if item.refused_in})
+
     def reasons(self) -> Counter[str]:
         total: Counter[str] = Counter()
         for item in self.segments:
@@ -75,6 +80,7 @@ class Published:
     rejected: int
     notices: list[str]
     unmapped: dict[str, dict[str, int]]
+    repeated: int = 0
 
 
 def publish(
@@ -92,7 +98,7 @@ def publish(
         SourceError: `fatal`, to be restarted, if the warehouse does not hold what was appended; `bad_request` if
             too many rows were refused. Nothing has changed then.
     """
-    check_rejects(extracted.rows, extracted.rejected, extracted.reasons(), limit=max_reject_share)
+    check_rejects(extracted, extracted.rows, extracted.rejected, extracted.reasons(), limit=max_reject_share)
     passing("publish.before")
     with ledger.transaction(connection) as session:
         rows, rejected = extracted.rows, extracted.rejected
@@ -106,8 +112,10 @@ def publish(
             )
         notices = extracted.notices(planned.partition) + _unmapped_regions(extracted)
         reasons = extracted.reasons()
+        repeated = 0
         if planned.partition.overlapping:
-            rows -= facts.collapse_overlap(connection, load.load_id)
+            repeated = facts.collapse_overlap(connection, load.load_id)
+            rows -= repeated
         if stream.unique_ids:
             collapsed, differing = facts.collapse_duplicates(connection, load.load_id)
             rows -= collapsed + differing
@@ -117,7 +125,7 @@ def publish(
             if differing:
                 reasons[facts.DIFFERING] += differing
             # One such pair may be much of a small month, and says nothing of how the rest was read.
-            check_rejects(rows, rejected, reasons, limit=max(max_reject_share, _MOST_DIFFERING))
+            check_rejects(extracted, rows, rejected, reasons, limit=max(max_reject_share, _MOST_DIFFERING))
         old = planned.state.load_id if planned.state else None
         if extracted.withheld:
             kept = 0
@@ -131,16 +139,22 @@ def publish(
         _flip(session, load, planned, rows=rows, rejected=rejected, notices=notices, extracted=extracted)
         passing("publish.inside")
     passing("publish.after")
-    return Published(rows, rejected, notices, _by_kind(extracted.unmapped()))
+    return Published(rows, rejected, notices, _by_kind(extracted.unmapped()), repeated)
 
 
-def check_rejects(rows: int, rejected: int, reasons: Counter[str], *, limit: float) -> None:
+def check_rejects(
+    extracted: Extracted, rows: int, rejected: int, reasons: Counter[str], *, limit: float
+) -> None:
     """Refuse a partition of which too large a share was refused: it is more likely misread than bad."""
     if rejected > limit * (rows + rejected):
+        first, *others = extracted.refused_in or [""]
+        where = f", in {first}" * bool(first) + f" and {len(others)} more" * bool(others)
         raise SourceError(
-            f"{rejected:,} of {rows + rejected:,} rows were refused, more than {limit * 100:g} % ({_top(reasons)})",
+            f"{rejected:,} of {rows + rejected:,} rows were refused, more than {limit * 100:g} % "
+            f"({_top(reasons)}){where}",
             error_class=ErrorClass.BAD_REQUEST,
-            hint="look at the file; if the rows really are bad, raise runner.max_reject_share",
+            hint="mend the file, export it again, or take it out if it does not belong here; "
+            "runner.max_reject_share says how large a share may be left out",
         )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from ogf.errors import Cancelled, ConfigError, ErrorClass, OgfError, SourceError
-from ogf.runner.classify import code_of
+from ogf.runner.classify import code_of, no_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ T = TypeVar("T")
 _FIRST_BACKOFF = 1.0
 _LONGEST_BACKOFF = 30.0
 _SERVER_JITTER = 1.0
+_NETWORK = "check the network, a proxy that is in between, and any `endpoint_url` that is set; then run again"
 
 
 class Retry:
@@ -140,10 +141,10 @@ class _Attempts:
         verdict = self.retry.classify(error)
         self.counted += verdict.retry_after is None
         failure = SourceError(
-            f"{self.retry.mask(_text(error))} ({self._effort(verdict.error_class)})",
+            f"{self.retry.mask(no_connection(error) or _text(error))} ({self._effort(verdict.error_class)})",
             error_class=verdict.error_class,
             where=getattr(error, "where", ""),
-            hint=verdict.hint or getattr(error, "hint", ""),
+            hint=verdict.hint or getattr(error, "hint", "") or (_NETWORK if no_connection(error) else ""),
             retry_after=verdict.retry_after,
             restart=verdict.restart,
         )

@@ -110,6 +110,7 @@ class SegmentFacts:
     Attributes:
         unmapped: (kind, value) → rows: regions, services and units that are in no table.
         reasons: why rows were refused → how many.
+        refused_in: the file or query of such a row; "" without any.
         hash: sum of row hashes, for partitions without a version.
     """
 
@@ -121,6 +122,7 @@ class SegmentFacts:
     footer: Footer
     unmapped: dict[tuple[str, str], int]
     reasons: dict[str, int]
+    refused_in: str
     hash: int
 
 
@@ -144,8 +146,16 @@ def read_segment(connection: duckdb.DuckDBPyConnection, path: Path, *, hashed: b
         )
         if rejected
         else {},
+        refused_in=_refused_in(connection, source, columns) if rejected else "",
         hash=_content_hash(connection, source, columns) if hashed else 0,
     )
+
+
+def _refused_in(connection: duckdb.DuckDBPyConnection, source: str, columns: tuple[str, ...]) -> str:
+    if "source" not in columns:
+        return ""
+    (where,) = _one(connection, f"SELECT min(source) FROM {source} WHERE _reject IS NOT NULL")
+    return where or ""
 
 
 def _footer(connection: duckdb.DuckDBPyConnection, path: Path) -> Footer:

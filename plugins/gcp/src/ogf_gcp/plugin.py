@@ -66,7 +66,7 @@ def partitions(ctx: Context, stream: str, window: Window) -> Iterable[Partition]
         from ogf.files.loose import Months
         from ogf_gcp.listing import partitions_of_files
 
-        months = Months(stream, _mapping(stream).months_sql, overlap=stream != "focus")
+        months = Months(stream, _mapping(stream).months_sql, overlap=True)
         return partitions_of_files(ctx, location, window, months)
     listed: Iterable[Partition] = _table(stream).partitions(ctx, window)
     return listed

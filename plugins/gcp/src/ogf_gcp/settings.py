@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ogf.config import (
     Duration,
@@ -19,6 +19,7 @@ from ogf.config import (
     Secret,
     Section,
     Text,
+    wrong,
 )
 from ogf.errors import ConfigError
 from ogf_gcp.names import (
@@ -209,6 +210,15 @@ class GcpSettings(ProviderSettings):
     carbon: CarbonSettings = CarbonSettings()
     billing: BillingSettings = BillingSettings()
     focus: FocusSettings = FocusSettings()
+
+    @model_validator(mode="after")
+    def _named_tables(self) -> Self:
+        """A dataset of billing exports is of no use as long as nothing says which of its tables is meant."""
+        for name, section in (("billing", self.billing), ("focus", self.focus)):
+            if section.dataset and not (section.location or section.table or self.billing_account_id):
+                why = f"it is needed with {name}.dataset, whose tables bear it; or set {name}.table"
+                raise wrong({"billing_account_id": why})
+        return self
 
     def missing(self, stream: str) -> list[str]:
         sections: dict[str, CarbonSettings | BillingSettings | FocusSettings] = {
