@@ -134,14 +134,16 @@ class AwsSettings(ProviderSettings):
         return [" or ".join(self.name_of(path, provider=_PROVIDER) for path in ("cur.location", "bucket"))]
 
 
-def cur_location(settings: AwsSettings) -> str:
-    """Say where the Cost and Usage Reports lie: `s3://bucket/prefix` or a local folder."""
-    if settings.cur.location:
-        return settings.cur.location
-    if settings.bucket:
+def location_of(settings: AwsSettings, stream: str) -> str:
+    """Say where a stream's files lie: `s3://bucket/prefix` or a local folder. `bucket` and `prefix` are of `cur`."""
+    location: str | None = getattr(settings, stream).location
+    if location:
+        return location
+    if stream == "cur" and settings.bucket:
         return f"s3://{settings.bucket}/{settings.prefix}".rstrip("/")
     raise ConfigError(
-        "nothing says where the Cost and Usage Reports lie",
+        f"nothing says where the files of the stream {stream} lie",
         where="ingestion.aws",
-        hint="set cur.location to s3://bucket/prefix or to a local folder, or set bucket",
+        hint=f"set {stream}.location to s3://bucket/prefix or to a local folder"
+        + (", or set bucket" if stream == "cur" else ""),
     )
