@@ -201,9 +201,7 @@ def _flip(
             if is_newer(load.partition_key, other.partition_key):
                 replaced.append(other)
             replaced_already |= is_newer(other.partition_key, load.partition_key)
-    ledger.put(
-        session, *(ledger.revised(old, status="superseded", superseded_at=at) for old in replaced)
-    )
+    ledger.put(session, *(ledger.revised(old, status="superseded", superseded_at=at) for old in replaced))
     content_hash = extracted.content_hash(partition) if partition.version is None else None
     ledger.put(
         session,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ogf.window import Window
 
 # Streams that are files at a location; the others ask an API. Each stream is a package with `source` and `mapping`.
-_FILES = ("cur",)
-_TABLES = ("regions", "region_names", "region_prefixes", "services", "line_item_types")
+_FILES = ("carbon", "cur", "focus")
+_TABLES = ("regions", "region_names", "region_prefixes", "services", "line_item_types", "emission_units")
 
 
 def _demo(folder: Path) -> Mapping[str, Any]:
@@ -36,10 +36,34 @@ def provider() -> Provider:
         settings=AwsSettings,
         streams=(
             Stream(
+                "carbon",
+                description="data exports of AWS's carbon figures, every model version",
+                keeps_history=True,
+                unique_ids=True,
+                editions=True,
+                title="S3 carbon export",
+                page_event="s3 file processed",
+            ),
+            Stream(
+                "carbon_api",
+                description="AWS's carbon figures from the Sustainability API, where there is no export",
+                keeps_history=True,
+                unique_ids=True,
+                title="AWS Sustainability",
+                page_event="sustainability page processed",
+            ),
+            Stream(
                 "cur",
                 description="Cost and Usage Reports (legacy CUR and CUR 2.0 data exports)",
                 billing=True,
                 title="S3 CUR",
+                page_event="s3 file processed",
+            ),
+            Stream(
+                "focus",
+                description="data exports in the FOCUS format, 1.0 and 1.2",
+                billing=True,
+                title="S3 FOCUS export",
                 page_event="s3 file processed",
             ),
         ),
@@ -83,7 +107,8 @@ def to_activities(ctx: Context, request: Request, page: Page) -> ArrowStream:
     if not table.names:  # not even a header: a delivery without rows
         return ctx.duckdb.sql("SELECT CAST(NULL AS UUID) AS activity_id WHERE false")
     only = (params["account"], params["month"]) if "account" in params else None
-    return ctx.duckdb.sql(_mapping(stream).activities_sql(table, only=only))
+    expected = params.get("expected", {})
+    return ctx.duckdb.sql(_mapping(stream).activities_sql(table, only=only, **expected))
 
 
 @hookimpl

@@ -7,7 +7,6 @@ alone: a listing would also find stale assemblies and emptied surplus parts.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +19,7 @@ from ogf.hookspecs import Partition, Problem, Request
 from ogf.window import Window
 from ogf_aws.exports.manifests import DATA_NAME, MANIFEST_NAME, Manifest, is_foreign, parse, period_of
 from ogf_aws.exports.payer import wrong_payer
+from ogf_aws.exports.places import etags_of, files_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -191,71 +191,22 @@ def _read(ctx: Context, store: ObjectStore, item: Object, export: Export) -> _Fo
 def _partition(
     ctx: Context, store: ObjectStore, item: Object, manifest: Manifest, *, stream: str
 ) -> Partition:
-    files = _located(ctx, store, manifest)
+    files = files_of(ctx, store, manifest)
     ctx.log.info(
         "s3 manifest parsed",
         files=len(files),
         total_size_mb=round(sum(file.size for file in files) / 1e6, 1),
         assembly_id=manifest.version,
     )
-    etags = hashlib.sha256(repr([(file.key.rsplit("/", 1)[-1], file.etag) for file in files]).encode())
     parts = (manifest.bucket, manifest.account, manifest.report, str(manifest.month))
     about = {"stream": stream, "manifest": item.key, "manifest_etag": item.etag}
     return Partition(
         stream=stream,
         key="/".join(part for part in parts if part),
-        version=f"{manifest.version}:{etags.hexdigest()[:16]}",
+        version=f"{manifest.version}:{etags_of(files)}",
         requests=tuple(Request(file.key, {"key": file.key, "etag": file.etag, **about}) for file in files),
         month=manifest.month,
         source=store.uri(item.key),
         problem=wrong_payer(ctx, manifest.account),
         local=not store.remote,
     )
-
-
-def _located(ctx: Context, store: ObjectStore, manifest: Manifest) -> list[Object]:
-    """Find the manifest's files in the store, which may be rooted anywhere above or below the bucket's root.
-
-    A file that is nowhere keeps the place where it should be and an empty ETag: reading it says it is missing.
-    """
-    listings: dict[str, dict[str, Object]] = {}
-    found = []
-    for key in manifest.files:
-        name = key.rsplit("/", 1)[-1]
-        for folder in _candidates(store, manifest, key):
-            if folder not in listings:
-                listings[folder] = _names(ctx, store, folder)
-            if name in listings[folder]:
-                found.append(listings[folder][name])
-                break
-        else:
-            found.append(Object(next(_candidates(store, manifest, key)) + name, "", 0, 0.0))
-    return found
-
-
-def _candidates(store: ObjectStore, manifest: Manifest, key: str) -> Iterator[str]:
-    """Folders, below the store's root, in which a manifest's file may lie: likeliest first."""
-    folder = key.rpartition("/")[0] + "/" if "/" in key else ""
-    _, _, prefix = store.root.partition("://")[2].partition("/")
-    if store.remote and prefix and folder.startswith(f"{prefix.rstrip('/')}/"):
-        yield folder[len(prefix.rstrip("/")) + 1 :]
-    if store.remote and not prefix:
-        yield folder
-    home = manifest.key.rpartition("/")[0]
-    home = f"{home}/" if home else ""
-    if "metadata/" in home:
-        data = home.replace("metadata/", "data/", 1)
-        yield f"{data}{folder.rstrip('/').rpartition('/')[2]}/"
-        yield data
-    yield f"{home}{manifest.version}/"
-    yield home
-    yield folder
-
-
-def _names(ctx: Context, store: ObjectStore, folder: str) -> dict[str, Object]:
-    try:
-        return {item.key.rsplit("/", 1)[-1]: item for item in walk(ctx, store, folder).objects}
-    except SourceError as error:
-        if error.error_class is ErrorClass.NOT_FOUND:
-            return {}
-        raise

@@ -18,7 +18,7 @@ MANIFEST_NAME = re.compile(r"manifest\.json$", re.IGNORECASE)
 DATA_NAME = re.compile(r"\.(csv|csv\.gz|csv\.zip|gz|zip|parquet)$", re.IGNORECASE)
 
 _PERIOD_FOLDER = re.compile(r"(\d{4})(\d{2})\d{2}-\d{8}")
-_EXPORT_PERIOD = re.compile(r"BILLING_PERIOD=(\d{4})-(\d{2})", re.IGNORECASE)
+_EXPORT_PERIOD = re.compile(r"(?:BILLING|USAGE)_PERIOD=(\d{4})-(\d{2})", re.IGNORECASE)
 _HIVE_PERIOD = re.compile(r"year=(\d{4})/month=(\d{1,2})(?:/|$)", re.IGNORECASE)
 
 
