@@ -53,6 +53,8 @@ class Stream:
         keeps_history: superseded loads stay in the warehouse ("what did we report in March").
         unique_ids: `activity_id` is unique per partition; checked before publication: equal rows collapse, differing
             ones go to quarantine.
+        editions: keys end in `@<edition>`; of partitions that are alike up to there, only the newest edition that is
+            loaded is current, the others are history (`ogf.runner.editions`).
         billing: rows carry cost, not emissions.
         title: what logs call it: "failed to ingest S3 CUR".
         page_event: the log event of a finished page.
@@ -62,6 +64,7 @@ class Stream:
     description: str = ""
     keeps_history: bool = False
     unique_ids: bool = False
+    editions: bool = False
     billing: bool = False
     title: str = ""
     page_event: str = "page processed"

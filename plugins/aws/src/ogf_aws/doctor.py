@@ -6,13 +6,17 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ogf.errors import ErrorClass, OgfError, SourceError
+from ogf.files import ask
 from ogf.files.store import LocalStore
 from ogf.hookspecs import Check
-from ogf_aws.cur.discovery import first_manifest, read_manifest
+from ogf.window import Window
+from ogf_aws.carbon import source as carbon
+from ogf_aws.carbon_api import source as carbon_api
 from ogf_aws.errors import located, rules
+from ogf_aws.exports.discovery import first_manifest, read_manifest
 from ogf_aws.s3 import open_store
 from ogf_aws.session import client, credentials_source
-from ogf_aws.settings import cur_location
+from ogf_aws.settings import location_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -38,13 +42,17 @@ def check(ctx: Context, stream: str) -> Iterator[Check]:
             hint=f"set {', '.join(missing)}",
         )
         return
+    if stream == "carbon_api":
+        yield from _run((*_caller_steps(ctx), ("figures", lambda: _figures(ctx))))
+        return
     try:
-        location = cur_location(ctx.settings)
-        store = open_store(ctx.settings, location)
+        store = open_store(ctx.settings, location_of(ctx.settings, stream))
     except OgfError as error:
         yield _failed("location", error)
         return
-    yield from _run(_local_steps(ctx, store) if isinstance(store, LocalStore) else _s3_steps(ctx, store))
+    yield from _run(
+        _local_steps(ctx, store, stream) if isinstance(store, LocalStore) else _s3_steps(ctx, store, stream)
+    )
 
 
 def _run(steps: Iterable[Step]) -> Iterator[Check]:
@@ -61,19 +69,29 @@ def _failed(name: str, error: OgfError) -> Check:
     return Check(name, ok=False, detail=f"{where}{error.message}", hint=error.hint)
 
 
-def _s3_steps(ctx: Context, store: ObjectStore) -> tuple[Step, ...]:
+def _caller_steps(ctx: Context) -> tuple[Step, ...]:
     return (
         ("credentials", lambda: _credentials(ctx)),
         ("identity", lambda: _identity(ctx)),
-        ("bucket", lambda: _listed(ctx, store)),
-        ("manifest", lambda: _manifest(ctx, store)),
     )
 
 
-def _local_steps(ctx: Context, store: LocalStore) -> tuple[Step, ...]:
+def _s3_steps(ctx: Context, store: ObjectStore, stream: str) -> tuple[Step, ...]:
+    return (
+        *_caller_steps(ctx),
+        ("bucket", lambda: _listed(ctx, store)),
+        ("months", lambda: _carbon_months(ctx, store))
+        if stream == "carbon"
+        else ("manifest", lambda: _manifest(ctx, store)),
+    )
+
+
+def _local_steps(ctx: Context, store: LocalStore, stream: str) -> tuple[Step, ...]:
     return (
         ("folder", lambda: _folder(store)),
-        ("exports", lambda: _manifest_or_data(ctx, store)),
+        ("months", lambda: _carbon_months(ctx, store))
+        if stream == "carbon"
+        else ("exports", lambda: _manifest_or_data(ctx, store)),
     )
 
 
@@ -126,6 +144,24 @@ def _manifest(ctx: Context, store: ObjectStore) -> str:
         )
     read_manifest(ctx, store, key)
     return f"read {store.uri(key)}"
+
+
+def _carbon_months(ctx: Context, store: ObjectStore) -> str:
+    """List every month and, where there is a file of the newest, try whether it may be read."""
+    found = carbon.partitions(ctx, Window())
+    months = sorted(str(item.month) for item in found if item.month)
+    versions = sorted({item.key.rpartition("@")[2] for item in found if item.month})
+    request = next((request for item in reversed(found) for request in item.requests), None)
+    if request is not None:
+        ask(ctx, store, store.head, request.params["key"])
+    return f"{months[0]} to {months[-1]}, model versions {', '.join(versions)}" if months else "no month yet"
+
+
+def _figures(ctx: Context) -> str:
+    months = sorted(map(str, carbon_api.offered(ctx, Window())))
+    if not months:
+        return "the answer has no months: this account has no figures yet"
+    return f"{months[0]} to {months[-1]} can be read"
 
 
 def _folder(store: LocalStore) -> str:
