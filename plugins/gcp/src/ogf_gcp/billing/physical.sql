@@ -70,7 +70,7 @@ told AS (
         END AS memory_gib_hours,
         CASE kind WHEN 'gpu' THEN hours END AS gpu_hours,
         CASE kind WHEN 'storage' THEN hours END AS storage_gib_hours,
-        CASE WHEN kind <> 'storage' THEN NULL
+        CASE WHEN storage_gib_hours IS NULL THEN NULL
              WHEN contains(sku, 'hdd') OR contains(sku, 'hyperdisk throughput') OR contains(sku, 'low cost') THEN 'hdd'
              WHEN contains(sku, 'ssd') OR contains(sku, 'balanced') OR contains(sku, 'extreme')
                   OR contains(sku, 'hyperdisk') THEN 'ssd'
@@ -78,7 +78,7 @@ told AS (
                   WHEN contains(sku, 'backup') THEN 'hdd' ELSE 'ssd' END
              WHEN service_key = 'cloud filestore' AND NOT contains(sku, 'standard') THEN 'ssd'
              ELSE 'hdd' END AS storage_media,
-        CASE WHEN kind <> 'storage' THEN NULL
+        CASE WHEN storage_gib_hours IS NULL THEN NULL
              WHEN service_key IN ('cloud storage', 'cloud filestore', 'cloud composer') THEN 2
              WHEN service_key = 'kubernetes engine' THEN 3
              WHEN service_key IN ('compute engine', 'cloud sql', 'cloud spanner')
@@ -86,16 +86,16 @@ told AS (
                        OR contains(sku, 'image')) THEN 2
              ELSE 1 END AS replication,
         CASE WHEN kind IN ('inbound', 'outbound') THEN hours END AS network_gib,
-        CASE WHEN kind = 'inbound' THEN 'inbound'
-             WHEN kind <> 'outbound' THEN NULL
+        CASE WHEN network_gib IS NULL THEN NULL
+             WHEN kind = 'inbound' THEN 'inbound'
              WHEN contains(sku, 'inter zone') OR contains(sku, 'intra zone') OR contains(sku, 'intra region')
                  THEN 'intra_region'
              WHEN contains(sku, 'inter region') OR contains(sku, 'multi-region') OR contains(sku, 'dual-region')
                   OR contains(sku, 'replication') OR contains(sku, 'google egress') OR contains(sku, 'google data')
                  THEN 'inter_region'
              ELSE 'internet' END AS network_route,
-        families.processor,
-        CASE kind WHEN 'gpu' THEN upper(nullif(
+        CASE WHEN vcpu_hours IS NOT NULL THEN families.processor END AS processor,
+        CASE WHEN gpu_hours IS NOT NULL THEN upper(nullif(
             regexp_extract(sku, '\b(t4|l4|v100|p100|p4|k80|a100|h100|h200|b200)\b', 1), '')) END AS gpu_model
     FROM counted
     LEFT JOIN (
