@@ -162,6 +162,9 @@ def azure(folder: Path) -> Catalogue:
         count = str(gpus[name]) if name in gpus and model else ""
         found.add(standard(name), vcpu, memory, row["Microarchitecture"], count, model[1] if model else "")
     found.add_series(HERE / "azure_vm_series.csv")
+    for name, machine in found.machines.items():  # fewer vCPUs of the same machine: `E4-2s_v3` of `E4s_v3`
+        whole = found.machines.get(re.sub(r"(\d)-\d+", r"\1", name), machine)
+        machine["processors"] |= whole["processors"]
     return found
 
 

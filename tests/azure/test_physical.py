@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from physical_rows import NOTHING, PHYSICAL, azure, physical
 
-# January 2026, the month of the rows: 31 × 24 hours.
+# January 2026, the month of the rows: 31 x 24 hours.
 MONTH = 744
 V3 = "Broadwell/Cascade Lake/Haswell/Skylake"
 
@@ -26,15 +26,15 @@ def details(**info: object) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("given", "expected", "machine"),
     [
-        # 24 h × 2 vCPUs, × 8 GiB
+        # 24 h x 2 vCPUs, x 8 GiB
         (row("Virtual Machines", "Dv3/DSv3 Series", "D2 v3/D2s v3", "1 Hour", 24,
              **details(UsageType="ComputeHR", ServiceType="Standard_D2s_v3", VCPUs=2)),
          {"vcpu_hours": 48, "memory_gib_hours": 192, "processor": V3}, "Standard_D2s_v3"),
-        # the unit is a block of ten, the quantity is hours: 22 h × 4 vCPUs, × 16 GiB
+        # the unit is a block of ten, the quantity is hours: 22 h x 4 vCPUs, x 16 GiB
         (row("Virtual Machines", "Dv3/DSv3 Series", "D4 v3/D4s v3", "10 Hours", 22,
              **details(ServiceType="Standard_D4s_v3", VCPUs=4)),
          {"vcpu_hours": 88, "memory_gib_hours": 352, "processor": V3}, "Standard_D4s_v3"),
-        # the details tell nothing, the price list's name does: 0.5 h × 8 vCPUs, × 28 GiB
+        # the details tell nothing, the price list's name does: 0.5 h x 8 vCPUs, x 28 GiB
         (row("Virtual Machines", "DSv2 Series VM", "DS4 v2 Spot", "1 Hour", 0.5),
          {"vcpu_hours": 4, "memory_gib_hours": 14, "processor": V3}, "Standard_DS4_v2"),
         (row("Virtual Machines", "Dv5 Series", "D2 v5/D2s v5 Low Priority", "1 Hour", 10),
@@ -43,11 +43,11 @@ def details(**info: object) -> dict[str, str]:
         # a size that no catalogue has: the details' vCPUs, and nothing else
         (row("Virtual Machines", "Dxv9 Series", "D2x v9", "1 Hour", 24,
              **details(ServiceType="Standard_D2x_v9", VCPUs=2)), {"vcpu_hours": 48}, "Standard_D2x_v9"),
-        # 24 h × 24 vCPUs, × 220 GiB, × 1 GPU
+        # 24 h x 24 vCPUs, x 220 GiB, x 1 GPU
         (row("Virtual Machines", "NCads A100 v4", "NC24ads A100 v4", "1 Hour", 24),
          {"vcpu_hours": 576, "memory_gib_hours": 5280, "gpu_hours": 24, "gpu_model": "A100",
           "processor": "EPYC 3rd Gen"}, "Standard_NC24ads_A100_v4"),
-        # a sixth of a GPU: 12 h × 1/6
+        # a sixth of a GPU: 12 h x 1/6
         (row("Virtual Machines", "NVadsA10 v5", "NV6ads A10 v5", "1 Hour", 12),
          {"vcpu_hours": 72, "memory_gib_hours": 660, "gpu_hours": 12 * 0.166667, "processor": "EPYC 3rd Gen"},
          "Standard_NV6ads_A10_v5"),
@@ -61,7 +61,7 @@ def details(**info: object) -> dict[str, str]:
          {"vcpu_hours": 48, "memory_gib_hours": 84}, None),
         (row("SQL Database", "Single/Elastic Pool General Purpose - Compute Gen5", "vCore", "1 Hour", 96),
          {"vcpu_hours": 96}, None),
-        # one row pays for the four nodes of the cluster: 48 × 4
+        # one row pays for the four nodes of the cluster: 48 x 4
         (row("SQL Database", "Single/Elastic Pool Business Critical - Compute Gen5", "vCore", "1 Hour", 48),
          {"vcpu_hours": 192}, None),
         (row("Azure Database for MySQL", "Basic - Compute Gen5", "2 vCore", "1 Hour", 24), {"vcpu_hours": 48}, None),
@@ -87,7 +87,7 @@ def test_machines(given, expected, machine):
 @pytest.mark.parametrize(
     ("given", "gib_hours", "media", "copies"),
     [
-        # a day of a month's disk, 1/31: 1,024 GiB × 24 h
+        # a day of a month's disk, 1/31: 1,024 GiB x 24 h
         (row("Storage", "Premium SSD Managed Disks", "P30 LRS Disk", "1/Month", 1 / 31), 1024 * 24, "ssd", 3),
         (row("Storage", "Standard SSD Managed Disks", "E4 Disks", "1 /Month", 1), 32 * MONTH, "ssd", 3),
         (row("Storage", "Standard HDD Managed Disks", "S10 Disks", "1/Month", 2), 2 * 128 * MONTH, "hdd", 3),

@@ -53,14 +53,14 @@ def test_method_a6_two_matching_labels_leave_the_totals_as_they_are():
 
 def test_method_a7_half_a_month_of_a_p30_disk_is_half_its_gib_hours():
     half, whole = azure(disk("07/05/2025", 0.5), disk("07/05/2025", 1))
-    # July has 31 × 24 = 744 hours, a P30 has 1,024 GiB: 761,856 GiB-hours
+    # July has 31 x 24 = 744 hours, a P30 has 1,024 GiB: 761,856 GiB-hours
     assert whole["storage_gib_hours"] == 1024 * 744 == 761_856
     assert half["storage_gib_hours"] * 2 == whole["storage_gib_hours"]
     assert (whole["storage_media"], whole["replication"]) == ("ssd", 3)
 
 
 def test_method_a7_a_days_row_is_a_day():
-    """Azure's own quantity of a day in September, 24 hours of 1/720 each, rounded: 1,024 GiB × 24 h."""
+    """Azure's own quantity of a day in September, 24 hours of 1/720 each, rounded: 1,024 GiB x 24 h."""
     (found,) = azure(disk("09/04/2023", 0.033336))
     assert found["storage_gib_hours"] == pytest.approx(1024 * 24, rel=1e-3)
 
