@@ -34,15 +34,28 @@ CASES = (
 )
 
 # Believable rows: 30 projects, 60 SKUs, 20,000 resources; one row in five has a credit, two in three have labels.
+_SKUS = """[
+        ('Compute Engine', 'N2 Instance Core running in Belgium', 'seconds', 'hour'),
+        ('Compute Engine', 'N2 Instance Ram running in Belgium', 'byte-seconds', 'gibibyte hour'),
+        ('Compute Engine', 'Spot Preemptible E2 Instance Core running in Belgium', 'seconds', 'hour'),
+        ('Compute Engine', 'Spot Preemptible E2 Instance Ram running in Belgium', 'byte-seconds', 'gibibyte hour'),
+        ('Compute Engine', 'Nvidia Tesla T4 GPU running in EMEA', 'seconds', 'hour'),
+        ('Compute Engine', 'Balanced PD Capacity in Belgium', 'byte-seconds', 'gibibyte month'),
+        ('Compute Engine', 'Network Inter Zone Data Transfer Out', 'bytes', 'gibibyte'),
+        ('Compute Engine', 'Network Internet Data Transfer Out from EMEA to EMEA', 'bytes', 'gibibyte'),
+        ('Compute Engine', 'Licensing Fee for Ubuntu Pro (CPU cost)', 'seconds', 'hour'),
+        ('Cloud SQL', 'Cloud SQL for PostgreSQL: Regional - vCPU in Belgium', 'seconds', 'hour'),
+        ('Cloud Storage', 'Standard Storage Europe Multi-region', 'byte-seconds', 'gibibyte month'),
+        ('BigQuery', 'Analysis', 'bytes', 'tebibyte')][1 + h % 12]"""
 _COMMON = """
     FROM (SELECT i, (hash(i) % 1000003)::BIGINT AS h, TIMESTAMPTZ '2025-03-01' + to_hours((i % 744)::BIGINT) AS ts
           FROM range({first}, {last}) AS numbers(i))"""
 _ROWS = {
     "billing": """
     SELECT '012345-6789AB-CDEF01' AS billing_account_id,
-        {{'id': '6F81-5844-456A',
-          'description': ['Compute Engine', 'Cloud Storage', 'BigQuery'][1 + h % 3]}} AS service,
-        {{'id': upper(substr(md5((h % 60)::VARCHAR), 1, 12)), 'description': 'SKU number ' || h % 60}} AS sku,
+        {{'id': '6F81-5844-456A', 'description': {skus}[1]}} AS service,
+        {{'id': upper(substr(md5((h % 60)::VARCHAR), 1, 12)),
+          'description': {skus}[2]}} AS sku,
         ts AS usage_start_time, ts + INTERVAL 1 HOUR AS usage_end_time,
         {{'id': 'project-' || h % 30, 'number': (h % 30 + 1000)::VARCHAR, 'name': 'Project ' || h % 30,
           'labels': []::STRUCT("key" VARCHAR, "value" VARCHAR)[], 'ancestry_numbers': '/1/2/'}} AS project,
@@ -55,8 +68,8 @@ _ROWS = {
         {{'name': 'resource-' || h % 20000, 'global_name': '//compute/resource-' || h % 20000}} AS resource,
         ts + INTERVAL 9 HOUR AS export_time, ((h % 100000) * 1000000 + i % 1000000)::DECIMAL(38,9) / 1000000000 AS cost,
         'USD' AS currency, 1.0::DOUBLE AS currency_conversion_rate,
-        {{'amount': (h % 3600)::DOUBLE, 'unit': 'seconds', 'amount_in_pricing_units': (h % 3600) / 3600.0,
-          'pricing_unit': 'hour'}} AS usage,
+        {{'amount': (h % 3600)::DOUBLE, 'unit': {skus}[3], 'amount_in_pricing_units': (h % 3600) / 3600.0,
+          'pricing_unit': {skus}[4]}} AS usage,
         CASE WHEN h % 5 = 0 THEN [{{'id': 'SUD', 'full_name': 'Sustained use', 'type': 'SUSTAINED_USAGE_DISCOUNT',
             'name': 'Sustained use', 'amount': -(h % 1000)::DECIMAL(38,9) / 1000}}] ELSE [] END AS credits,
         {{'month': '202503'}} AS invoice, 'regular' AS cost_type""",
@@ -94,7 +107,7 @@ def exports(data: Path, stream: str, rows: int, files: int) -> Path:
             "SET enable_progress_bar = false; SET preserve_insertion_order = false; SET TimeZone = 'UTC'"
         )
         for part in range(files):
-            between = {"first": part * rows // files, "last": (part + 1) * rows // files}
+            between = {"first": part * rows // files, "last": (part + 1) * rows // files, "skus": _SKUS}
             select = (_ROWS[stream] + _COMMON).format(**between)
             connection.execute(
                 f"COPY ({select}) TO '{partial}/part-{part:05d}.parquet' (FORMAT parquet, COMPRESSION snappy)"

@@ -114,7 +114,7 @@ INFO = '{"UsageType":"ComputeHR","ServiceType":"Standard_D2_v3","VCPUs":2}'
         ({"ChargeType": "Purchase"}, "Standard_D2_v3", None),
         ({"MeterCategory": "Virtual Machines Licenses"}, "Standard_D2_v3", None),
         ({"AdditionalInfo": '{"ServiceType":"SQLThreatDetection"}'}, None, None),
-        ({"AdditionalInfo": INFO.replace("2}", "0}")}, "Standard_D2_v3", None),
+        ({"AdditionalInfo": INFO.replace("2}", "0}")}, "Standard_D2_v3", 48.0),  # of the catalogue
         ({"AdditionalInfo": "no details at all"}, None, None),
         ({"AdditionalInfo": ""}, None, None),
     ],

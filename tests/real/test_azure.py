@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from decimal import Decimal
@@ -180,6 +181,44 @@ class TestWhatBecomesOfARow:
         units = "SELECT unit, sum(quantity), count(vcpu_hours) FROM activities GROUP BY ALL ORDER BY ALL"
         assert {unit for unit, _, _ in warehouse.query(units)} == {"1/Month", "hours", "units", None}
         assert warehouse.query("SELECT fsum(quantity) FROM activities") == [(pytest.approx(39.78804),)]
+
+
+def test_what_was_used_of_machines_disks_blobs_and_the_network(load):
+    """Summed by hand from a file that has no units; July has 31 * 24 hours."""
+    name = "azure/dialects/koku/payg-2019-07.csv"
+    warehouse, _ = load(name)
+    with (SAMPLES / name).open(newline="", encoding="utf-8-sig") as file:
+        rows = [{key.lower(): value for key, value in row.items()} for row in csv.DictReader(file)]
+
+    def used(category: str, *meters: str) -> list[tuple[float, dict]]:
+        return [
+            (float(row["usagequantity"]), row)
+            for row in rows
+            if row["metercategory"] == category and row["metername"].endswith(meters)
+        ]
+
+    ((vcpu, memory, disks, blobs, copies, inbound, internet, between),) = warehouse.query(
+        "SELECT fsum(vcpu_hours), fsum(memory_gib_hours), fsum(storage_gib_hours) FILTER (storage_media = 'ssd'), "
+        "fsum(storage_gib_hours) FILTER (storage_media = 'hdd'), max(replication), "
+        + ", ".join(
+            f"fsum(network_gib) FILTER (network_route = '{route}')"
+            for route in ("inbound", "internet", "inter_region")
+        )
+        + " FROM activities"
+    )
+    machines = {"A0": (1, 0.75), "B2s": (2, 4)}
+    hours = [(quantity, machines[row["metername"]]) for quantity, row in used("Virtual Machines", *machines)]
+    assert vcpu == pytest.approx(sum(quantity * vcpus for quantity, (vcpus, _) in hours))
+    assert memory == pytest.approx(sum(quantity * gib for quantity, (_, gib) in hours))
+    sizes = {"P10 Disks": 128, "E4 Disks": 32}
+    assert disks == pytest.approx(
+        744 * sum(q * sizes[row["metername"]] for q, row in used("Storage", *sizes))
+    )
+    assert blobs == pytest.approx(744 * sum(q for q, _ in used("Storage", "Data Stored")))
+    assert copies == 6
+    assert inbound == pytest.approx(sum(q for q, _ in used("Bandwidth", "Data Transfer In")))
+    assert internet == pytest.approx(sum(q for q, _ in used("Bandwidth", "Data Transfer Out - Free")))
+    assert between == pytest.approx(sum(q for q, _ in used("Storage", "Data transfer")))
 
 
 @pytest.mark.parametrize("name", sorted(path.relative_to(SAMPLES).as_posix()

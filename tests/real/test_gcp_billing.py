@@ -176,3 +176,28 @@ def test_a_list_of_commitments_is_no_export(load):
     assert "required columns are missing" in outcome.message
     assert "test_10_1__commitments.json" in outcome.key
     assert warehouse.facts() == (0, None)
+
+
+def test_what_was_used_of_machines_memory_disks_and_the_network(load):
+    """Summed by hand from the file; licences and addresses have no quantity."""
+    name = "standard-2020-10.csv"
+    warehouse, _ = load(CSV / name, runner__max_reject_share=0.05)
+    with (CSV / name).open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["usage_end_time"] >= row["usage_start_time"]]
+
+    def amount(*skus: str) -> float:
+        return sum(float(row["usage.amount"]) for row in rows if row["sku.description"].startswith(skus))
+
+    ((vcpu, memory, storage, inbound, outbound, covered),) = warehouse.query(
+        "SELECT fsum(vcpu_hours), fsum(memory_gib_hours), fsum(storage_gib_hours), "
+        "fsum(network_gib) FILTER (network_route = 'inbound'), fsum(network_gib) FILTER (network_route <> 'inbound'), "
+        "count(coalesce(vcpu_hours, memory_gib_hours, storage_gib_hours, network_gib)) FROM activities"
+    )
+    assert vcpu == pytest.approx(amount("E2 Instance Core") / 3600)
+    assert memory == pytest.approx(amount("E2 Instance Ram") / 3600 / 2**30)
+    assert storage == pytest.approx(amount("Storage PD Capacity", "Active Storage") / 3600 / 2**30)
+    assert outbound + inbound == pytest.approx(amount("Network", "Download") / 2**30)
+    none = ("External IP", "Licensing", "Multi-Region Standard Class", "Log Volume", "Analysis")
+    assert covered == sum(not row["sku.description"].startswith(none) for row in rows)
+    processors = "SELECT DISTINCT processor, instance_type FROM activities WHERE vcpu_hours IS NOT NULL"
+    assert warehouse.query(processors) == [("Broadwell/EPYC 2nd Gen/Haswell/Skylake", "e2-medium")]

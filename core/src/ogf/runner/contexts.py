@@ -32,6 +32,7 @@ def core_lookups() -> dict[str, Path]:
     home = files("ogf")
     return {
         "ogf_units": Path(str(home.joinpath("units.csv"))),
+        "ogf_scales": Path(str(home.joinpath("scales.csv"))),
         "ogf_focus_services": Path(str(home.joinpath("focus/services.csv"))),
     }
 

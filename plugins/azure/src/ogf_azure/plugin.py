@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ogf.hookspecs import ArrowStream, Check, Context, Partition, Request, Verdict
     from ogf.window import Window
 
-_TABLES = ("regions", "services")
+_TABLES = ("regions", "services", "instance_types", "tiers")
 _FILES = ("focus", "actual_cost")
 
 

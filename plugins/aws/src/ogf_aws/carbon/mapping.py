@@ -21,7 +21,7 @@ _HINT = "check that this is an export of the table CARBON_EMISSIONS, with its ac
 # Loose files are divided by payer and model version together, and by month.
 _DIVISION = Division(
     account="coalesce(payer_account_id, 'unknown') || '@' || coalesce(model_version, 'unknown')",
-    month="coalesce(strftime(usage_month, '%Y-%m'), 'unknown')",
+    started="usage_month",
 )
 
 

@@ -1,7 +1,13 @@
 -- Cost details (source: the columns of columns.csv, typed) as activities. A row is a day of one meter's use, a
 -- purchase, a refund, a tax or what a reservation left unused.
--- mapping.py fills in two markers: the projection of the file, and its URI as a literal.
-WITH typed AS (
+-- mapping.py fills in the markers: the projection of the file, its URI as a literal, and physical.sql.
+WITH units AS (
+    SELECT spelling, canonical, dimension, CAST(multiply AS DOUBLE) / CAST(divide AS DOUBLE) AS scale
+    FROM ogf_units LEFT JOIN ogf_scales ON unit = canonical
+    UNION ALL
+    SELECT unit, NULL, dimension, CAST(multiply AS DOUBLE) / CAST(divide AS DOUBLE)
+    FROM ogf_scales ANTI JOIN ogf_units ON spelling = unit
+), typed AS (
     :source
 ), measured AS (
     SELECT typed.* EXCLUDE (resource_id, subscription_id, billing_account_id, resource_group, usage_date),
@@ -33,16 +39,24 @@ WITH typed AS (
              WHEN starts_with(unit_in_block, '/') THEN '1' || unit_in_block
              ELSE unit_in_block END AS reported_unit,
         info ->> '$.ServiceType' AS service_type,
-        TRY_CAST(info ->> '$.VCPUs' AS DOUBLE) AS vcpus
+        -- Services that are no machines write other things there.
+        coalesce(regexp_matches(service_type, '^(standard|basic)_', 'i'), false) AS is_size,
+        TRY_CAST(info ->> '$.VCPUs' AS DOUBLE) AS vcpus,
+        info ->> '$.UsageType' AS usage_kind
     FROM measured
 ), joined AS (
     SELECT unitary.*, coalesce(units.canonical, folded.canonical) AS canonical_unit,
+        coalesce(units.dimension, folded.dimension) AS dimension,
+        usage_quantity * coalesce(units.scale, folded.scale) AS scaled,
         coalesce(services.category, kinds.category, families.category) AS category,
         coalesce(regions.location, squeezed.location) AS region_location
     FROM unitary
-    LEFT JOIN ogf_units AS units ON units.spelling = reported_unit
-    LEFT JOIN (SELECT lower(spelling) AS spelling, any_value(canonical) AS canonical FROM ogf_units GROUP BY ALL)
-        AS folded ON folded.spelling = lower(reported_unit)
+    LEFT JOIN units ON units.spelling = reported_unit
+    LEFT JOIN (
+        SELECT lower(spelling) AS spelling, any_value(canonical) AS canonical, any_value(dimension) AS dimension,
+            any_value(scale) AS scale
+        FROM units GROUP BY ALL
+    ) AS folded ON folded.spelling = lower(reported_unit)
     LEFT JOIN azure_services AS services ON services.name = lower(trim(meter_category))
     LEFT JOIN azure_services AS kinds ON kinds.name = kind_of_resource
     LEFT JOIN azure_services AS families ON families.name = split_part(kind_of_resource, '/', 1) || '/*'
@@ -57,7 +71,7 @@ WITH typed AS (
                  WHEN 'credit' THEN 'Credit' WHEN 'adjustment' THEN 'Adjustment'
                  WHEN 'roundingadjustment' THEN 'Adjustment' END
         END AS charge_category,
-        -- Hours a machine ran: not what a reservation left unused, nor a licence for the same hours.
+        -- Not what a reservation left unused.
         usage_only OR lower(charge_type) = 'usage' AS is_use,
         CASE
             WHEN billed_cost IS NULL AND raw_cost IS NULL THEN 'the cost is missing'
@@ -67,7 +81,7 @@ WITH typed AS (
             WHEN ogf_is_no_map(tags_json) THEN 'the tags are not JSON'
         END AS _reject
     FROM joined
-)
+), :physical
 SELECT
     ogf_id(
         billing_account_id, subscription_id, resource_id, resource_group, meter_id, meter_name,
@@ -81,9 +95,8 @@ SELECT
     coalesce(meter_category, consumed_service) AS service,
     category,
     coalesce(meter_name, meter_id) AS usage_type,
-    info ->> '$.UsageType' AS operation,
-    -- Services that are no machines write other things there.
-    CASE WHEN vcpus > 0 OR regexp_matches(service_type, '^(Standard|Basic)_') THEN service_type END AS instance_type,
+    usage_kind AS operation,
+    machine AS instance_type,
     charge_category,
     resource_location AS region,
     CASE WHEN place IS NULL OR place IN (
@@ -95,12 +108,10 @@ SELECT
     coalesce(canonical_unit, reported_unit) AS unit,
     billed_cost AS cost,
     billing_currency AS currency,
-    -- A licence or an image from the Marketplace is paid by the hour too, beside its machine.
-    CASE WHEN is_use AND canonical_unit = 'hours' AND NOT contains(lower(meter_category), 'license')
-              AND coalesce(lower(publisher_type), '') <> 'marketplace'
-         THEN nullif(vcpus, 0) * usage_quantity END AS vcpu_hours,
+    vcpu_hours, memory_gib_hours, gpu_hours, storage_gib_hours, storage_media, replication, network_gib,
+    network_route, processor, gpu_model,
     ogf_map_of_pairs(ogf_pairs_of_json(tags_json)) AS tags,
     :uri AS source,
     _reject,
     CASE WHEN _reject IS NOT NULL THEN CAST(to_json(raw_row) AS VARCHAR) END AS _raw
-FROM charged
+FROM physical

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from ogf.files.columns import find, raw_row, raw_value, require, typed, wanted
@@ -27,7 +28,12 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
     Raises:
         SourceError: `bad_request` naming the required columns that the file lacks.
     """
-    return filled("ogf_azure.actual_cost", source=_DIVISION.part(_rows(table), only), uri=literal(table.uri))
+    return filled(
+        "ogf_azure.actual_cost",
+        source=_DIVISION.part(_rows(table), only),
+        physical=files("ogf_azure.actual_cost").joinpath("physical.sql").read_text(encoding="utf-8"),
+        uri=literal(table.uri),
+    )
 
 
 def months_sql(table: Table) -> str:

@@ -1,6 +1,6 @@
 -- Cloud Billing rows (source: the columns of columns.csv, typed) as activities. A credit is a row of its own, so
 -- that the sum of cost is net and nothing is multiplied.
--- mapping.py fills in two markers: the projection of the file, and its URI as a literal.
+-- mapping.py fills in the markers: the projection of the file, its URI as a literal, and physical.sql.
 WITH typed AS (
     :source
 ), split AS (
@@ -13,17 +13,22 @@ WITH typed AS (
         CASE WHEN line = 0 THEN own_cost ELSE ogf_decimal_of_text(credit.amount) END AS cost,
         CASE WHEN line = 0 THEN coalesce(amount, priced_amount) END AS quantity,
         CASE WHEN line = 0 THEN CASE WHEN amount IS NOT NULL THEN usage_unit ELSE pricing_unit END END
-            AS reported_unit
+            AS reported_unit,
+        lower(trim(service_name)) AS service_key,
+        ogf_value_of(system_labels, 'compute.googleapis.com/machine_spec') AS machine
     FROM split
 ), joined AS (
     SELECT priced.*, units.canonical AS canonical_unit, coalesce(services.category, ids.category) AS category,
-        regions.location AS region_location
+        regions.location AS region_location, units.dimension, quantity * units.scale AS scaled
     FROM priced
-    LEFT JOIN ogf_units AS units ON units.spelling = reported_unit
-    LEFT JOIN gcp_services AS services ON services.name = lower(trim(service_name))
+    LEFT JOIN (
+        SELECT spelling, canonical, dimension, CAST(multiply AS DOUBLE) / CAST(divide AS DOUBLE) AS scale
+        FROM ogf_units LEFT JOIN ogf_scales ON unit = canonical
+    ) AS units ON units.spelling = reported_unit
+    LEFT JOIN gcp_services AS services ON services.name = service_key
     LEFT JOIN gcp_services AS ids ON ids.name = lower(trim(service_id))
     LEFT JOIN gcp_regions AS regions ON regions.code = regexp_replace(lower(trim(region)), '-[a-z]$', '')
-), judged AS (
+), :physical, judged AS (
     SELECT *,
         CASE
             -- A credit without its charge would make the sum less than net.
@@ -36,7 +41,7 @@ WITH typed AS (
             WHEN amount IS NULL AND raw_amount IS NOT NULL THEN 'the usage amount is not a number'
             WHEN list_unreadable THEN 'the credits, labels or tags are no lists'
         END AS _reject
-    FROM joined
+    FROM physical
 )
 SELECT
     ogf_id(
@@ -52,7 +57,7 @@ SELECT
     category,
     coalesce(sku_name, sku_id) AS usage_type,
     coalesce(credit.type, credit.name) AS operation,
-    ogf_value_of(system_labels, 'compute.googleapis.com/machine_spec') AS instance_type,
+    machine AS instance_type,
     CASE WHEN line > 0 THEN 'Credit'
          ELSE CASE cost_type WHEN 'regular' THEN 'Usage' WHEN 'tax' THEN 'Tax'
               WHEN 'adjustment' THEN 'Adjustment' WHEN 'rounding_error' THEN 'Adjustment' END
@@ -65,6 +70,8 @@ SELECT
     coalesce(canonical_unit, reported_unit) AS unit,
     cost,
     currency,
+    vcpu_hours, memory_gib_hours, gpu_hours, storage_gib_hours, storage_media, replication, network_gib,
+    network_route, processor, gpu_model,
     ogf_map_of_pairs(list_concat(system_labels, tags, labels)) AS tags,
     :uri AS source,
     _reject,

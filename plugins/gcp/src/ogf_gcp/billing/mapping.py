@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from ogf.files.columns import find, raw_row, raw_value, require, typed, unreadable, wanted
@@ -33,7 +34,12 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
     Raises:
         SourceError: `bad_request` naming the required columns that the export lacks.
     """
-    return filled("ogf_gcp.billing", source=_DIVISION.part(_rows(table), only), uri=literal(table.uri))
+    return filled(
+        "ogf_gcp.billing",
+        source=_DIVISION.part(_rows(table), only),
+        physical=files("ogf_gcp.billing").joinpath("physical.sql").read_text(encoding="utf-8"),
+        uri=literal(table.uri),
+    )
 
 
 def months_sql(table: Table) -> str:
