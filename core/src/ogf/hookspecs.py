@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
@@ -30,6 +31,7 @@ import pluggy
 from ogf.errors import ErrorClass
 
 if TYPE_CHECKING:
+    import datetime as dt
     from pathlib import Path
 
     import duckdb
@@ -54,6 +56,9 @@ class Stream:
         unique_ids: `activity_id` is unique per partition; checked before publication: equal rows collapse, differing
             ones go to quarantine.
         billing: rows carry cost, not emissions.
+        rate_limit_per_sec: requests a second of this stream, where that is less than the provider allows.
+        page_price: what one page costs, in USD: said before a run, counted after it, and never above the setting
+            `max_cost_usd` of the stream's section, if it has one.
         title: what logs call it: "failed to ingest S3 CUR".
         page_event: the log event of a finished page.
     """
@@ -63,6 +68,8 @@ class Stream:
     keeps_history: bool = False
     unique_ids: bool = False
     billing: bool = False
+    rate_limit_per_sec: float | None = None
+    page_price: Decimal = Decimal(0)
     title: str = ""
     page_event: str = "page processed"
 
@@ -123,7 +130,8 @@ class Partition:
             hashed after extraction instead.
         requests: the first request of each independent chain; none at all is a partition without rows.
         month: first month of the data, for windows and display.
-        source: where an auditor finds it.
+        fresh_since: without a version: what was read whole since then, from the same `source`, is not read again.
+        source: where an auditor finds it; what is asked there, if that may change.
         local: its pages are this machine's own files, so no remote call is made and no limiter token is taken.
         overlapping: its exports may repeat each other's rows: a row counts as often as in the one that has it most.
     """
@@ -133,6 +141,7 @@ class Partition:
     version: str | None
     requests: tuple[Request, ...]
     month: Month | None = None
+    fresh_since: dt.datetime | None = None
     source: str = ""
     notices: tuple[Notice, ...] = ()
     problem: Problem | None = None

@@ -103,7 +103,7 @@ def _provider(plugin: Plugin, config: Config) -> Iterator[tuple[str, Check]]:
     from ogf.runner.run import ProviderRun
 
     run = ProviderRun(plugin, config)
-    missing = {stream.name: run.settings.missing(stream.name) for stream in plugin.provider.streams}
+    missing = {stream.name: run.missing(stream.name) for stream in plugin.provider.streams}
     some = not all(missing.values())
     for stream in plugin.provider.streams:
         if needs := " and ".join(missing[stream.name]):
@@ -115,6 +115,9 @@ def _provider(plugin: Plugin, config: Config) -> Iterator[tuple[str, Check]]:
                 else Check("settings", ok=False, detail="not configured", hint=f"set {needs}"),
             )
             continue
-        with run.task_context(stream.name) as ctx:
-            for check in plugin.check(ctx, stream.name):
-                yield stream.name, check
+        for account in run.accounts:
+            if not account.settings.missing(stream.name):
+                where = f"{stream.name} ({account.name})" if account.name else stream.name
+                with run.task_context(stream.name, account=account.name) as ctx:
+                    for check in plugin.check(ctx, stream.name):
+                        yield where, check
