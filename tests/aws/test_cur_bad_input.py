@@ -654,7 +654,7 @@ class TestOverwriteWhileReading:
     def test_a_source_that_never_rests_fails_and_leaves_nothing(self, tmp_path, monkeypatch):
         put_legacy(folder_put(tmp_path / "exports"), [TEN])
         warehouse = Warehouse(tmp_path / "ogf.duckdb", tmp_path / "exports")
-        monkeypatch.setattr("ogf_aws.cur.discovery.still_current", lambda *args: False)
+        monkeypatch.setattr("ogf_aws.exports.discovery.still_current", lambda *args: False)
         result = warehouse.run()
         assert result.status == "failed"
         assert "changed while it was being read" in result.message

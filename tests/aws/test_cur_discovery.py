@@ -24,7 +24,7 @@ from aws.cur_files import (
 
 from ogf.errors import ErrorClass, SourceError
 from ogf.window import Month
-from ogf_aws.cur.manifests import parse, period_of
+from ogf_aws.exports.manifests import parse, period_of
 
 TEN = csv_file(lines(10))
 TEN_COST = Decimal("45.10")

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from ogf.config import load
 from ogf.errors import ConfigError, ExitCode
-from ogf_aws.settings import AwsSettings, cur_location
+from ogf_aws.settings import AwsSettings, location_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,15 +137,15 @@ def test_values_that_cannot_be_meant(name, value):
 
 @pytest.mark.parametrize("prefix", ["cur", "/cur", "cur/", "//cur//"])
 def test_slashes_around_a_prefix_do_not_matter(prefix):
-    assert cur_location(AwsSettings(bucket="exports", prefix=prefix)) == "s3://exports/cur"
+    assert location_of(AwsSettings(bucket="exports", prefix=prefix), "cur") == "s3://exports/cur"
 
 
 def test_a_location_wins_over_bucket_and_prefix():
-    assert cur_location(AwsSettings(bucket="exports")) == "s3://exports"
+    assert location_of(AwsSettings(bucket="exports"), "cur") == "s3://exports"
     settings = AwsSettings.model_validate(
         {"bucket": "exports", "prefix": "cur", "cur": {"location": "./exports"}}
     )
-    assert cur_location(settings) == "./exports"
+    assert location_of(settings, "cur") == "./exports"
 
 
 def test_what_is_missing_is_named():
@@ -155,7 +155,7 @@ def test_what_is_missing_is_named():
     assert AwsSettings(bucket="exports").missing("cur") == []
     assert AwsSettings.model_validate({"cur": {"location": "."}}).missing("cur") == []
     with pytest.raises(ConfigError, match=r"cur\.location"):
-        cur_location(AwsSettings())
+        location_of(AwsSettings(), "cur")
 
 
 def test_secrets_do_not_show():

@@ -55,6 +55,8 @@ class Stream:
         keeps_history: superseded loads stay in the warehouse ("what did we report in March").
         unique_ids: `activity_id` is unique per partition; checked before publication: equal rows collapse, differing
             ones go to quarantine.
+        editions: keys end in `@<edition>`; of partitions that are alike up to there, only the newest edition that is
+            loaded is current, the others are history (`ogf.runner.editions`).
         billing: rows carry cost, not emissions.
         rate_limit_per_sec: requests a second of this stream, where that is less than the provider allows.
         page_price: what one page costs, in USD: said before a run, counted after it, and never above the setting
@@ -67,6 +69,7 @@ class Stream:
     description: str = ""
     keeps_history: bool = False
     unique_ids: bool = False
+    editions: bool = False
     billing: bool = False
     rate_limit_per_sec: float | None = None
     page_price: Decimal = Decimal(0)

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 _CONNECTORS = """
 SELECT c.provider, c.org_id, c.status, c.last_run_at, c.last_success_at, c.last_error,
-    count(p.load_id) AS partitions, CAST(coalesce(sum(p.row_count), 0) AS BIGINT) AS "rows",
+    count(p.load_id) AS partitions,
+    CAST(coalesce(sum(p.row_count) FILTER (l.status = 'current'), 0) AS BIGINT) AS "rows",
     CAST(count(*) FILTER (p.status <> 'loaded') AS BIGINT) AS issues
-FROM connectors AS c LEFT JOIN partitions AS p USING (provider, org_id)
+FROM connectors AS c LEFT JOIN partitions AS p USING (provider, org_id) LEFT JOIN loads AS l USING (load_id)
 GROUP BY ALL ORDER BY ALL"""
 
 _ISSUES = """

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ogf.errors import ErrorClass, SourceError
+from ogf.runner.editions import is_newer
 from ogf.runner.failpoints import passing
 from ogf.warehouse import facts, ledger
 
@@ -128,7 +129,16 @@ def publish(
             notices.append(f"withheld: {accounts} may not be read; {kept:,} rows of the last load are kept")
         if rejected:
             notices.append(f"rejected: {rejected:,} rows are in quarantine ({_top(reasons)})")
-        _flip(session, load, planned, rows=rows, rejected=rejected, notices=notices, extracted=extracted)
+        _flip(
+            session,
+            load,
+            planned,
+            rows=rows,
+            rejected=rejected,
+            notices=notices,
+            extracted=extracted,
+            editions=stream.editions,
+        )
         passing("publish.inside")
     passing("publish.after")
     return Published(rows, rejected, notices, _by_kind(extracted.unmapped()))
@@ -173,6 +183,7 @@ def _flip(
     rejected: int,
     notices: list[str],
     extracted: Extracted,
+    editions: bool,
 ) -> None:
     at = ledger.now()
     partition = planned.partition
@@ -182,15 +193,23 @@ def _flip(
         "stream": load.stream,
         "partition_key": load.partition_key,
     }
-    for current in ledger.rows(session, ledger.Load, status="current", **identity):
-        ledger.put(session, ledger.revised(current, status="superseded", superseded_at=at))
+    replaced = list(ledger.rows(session, ledger.Load, status="current", **identity))
+    replaced_already = False
+    if editions:
+        stream = {name: identity[name] for name in ("org_id", "provider", "stream")}
+        for other in ledger.rows(session, ledger.Load, status="current", **stream):
+            if is_newer(load.partition_key, other.partition_key):
+                replaced.append(other)
+            replaced_already |= is_newer(other.partition_key, load.partition_key)
+    ledger.put(session, *(ledger.revised(old, status="superseded", superseded_at=at) for old in replaced))
     content_hash = extracted.content_hash(partition) if partition.version is None else None
     ledger.put(
         session,
         ledger.revised(
             load,
-            status="current",
+            status="superseded" if replaced_already else "current",
             published_at=at,
+            superseded_at=at if replaced_already else None,
             row_count=rows,
             rejected=rejected,
             content_hash=content_hash,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from ogf.errors import ErrorClass, OgfError, SourceError
 from ogf.files.store import LocalStore
 from ogf.hookspecs import Check
-from ogf_aws.cur.discovery import first_manifest, read_manifest
 from ogf_aws.errors import located, rules
+from ogf_aws.exports.discovery import first_manifest, read_manifest
 from ogf_aws.s3 import open_store
 from ogf_aws.session import client, credentials_source
-from ogf_aws.settings import cur_location
+from ogf_aws.settings import location_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -39,7 +39,7 @@ def check(ctx: Context, stream: str) -> Iterator[Check]:
         )
         return
     try:
-        location = cur_location(ctx.settings)
+        location = location_of(ctx.settings, stream)
         store = open_store(ctx.settings, location)
     except OgfError as error:
         yield _failed("location", error)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ogf.hookspecs import Page, Provider, Stream, hookimpl
-from ogf_aws.settings import AwsSettings, cur_location
+from ogf_aws.settings import AwsSettings, location_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from ogf.hookspecs import ArrowStream, Check, Context, Partition, Request, Verdict
     from ogf.window import Window
 
-_TABLES = ("regions", "region_names", "region_prefixes", "services", "line_item_types")
+# Streams that are files at a location; the others ask an API. Each stream is a package with `source` and `mapping`.
+_FILES = ("carbon", "cur", "focus")
+_TABLES = ("regions", "region_names", "region_prefixes", "services", "line_item_types", "emission_units")
 
 
 def _demo(folder: Path) -> Mapping[str, Any]:
@@ -33,10 +36,34 @@ def provider() -> Provider:
         settings=AwsSettings,
         streams=(
             Stream(
+                "carbon",
+                description="data exports of AWS's carbon figures, every model version",
+                keeps_history=True,
+                unique_ids=True,
+                editions=True,
+                title="S3 carbon export",
+                page_event="s3 file processed",
+            ),
+            Stream(
+                "carbon_api",
+                description="AWS's carbon figures from the Sustainability API, where there is no export",
+                keeps_history=True,
+                unique_ids=True,
+                title="AWS Sustainability",
+                page_event="sustainability page processed",
+            ),
+            Stream(
                 "cur",
                 description="Cost and Usage Reports (legacy CUR and CUR 2.0 data exports)",
                 billing=True,
                 title="S3 CUR",
+                page_event="s3 file processed",
+            ),
+            Stream(
+                "focus",
+                description="data exports in the FOCUS format, 1.0 and 1.2",
+                billing=True,
+                title="S3 FOCUS export",
                 page_event="s3 file processed",
             ),
         ),
@@ -46,27 +73,42 @@ def provider() -> Provider:
 
 
 @hookimpl
-def partitions(ctx: Context, stream: str, window: Window) -> Iterable[Partition]:  # noqa: ARG001
-    from ogf_aws.cur import discovery
-
-    return discovery.partitions(ctx, _store(ctx), window)
+def partitions(ctx: Context, stream: str, window: Window) -> Iterable[Partition]:
+    listed: Iterable[Partition] = _source(stream).partitions(ctx, window)
+    return listed
 
 
 @hookimpl
 def fetch(ctx: Context, request: Request) -> Page:
-    return Page(_store(ctx).download(request.params["key"], request.params["etag"], ctx.scratch))
+    stream = request.params["stream"]
+    if stream in _FILES:
+        store = _store(ctx, stream)
+        return Page(store.download(request.params["key"], request.params["etag"], ctx.scratch))
+    page: Page = _source(stream).fetch(ctx, request)
+    return page
+
+
+@hookimpl
+def paginate(request: Request, page: Page) -> Request | None:
+    stream = request.params["stream"]
+    if stream in _FILES:
+        return None
+    following: Request | None = _source(stream).following(request, page)
+    return following
 
 
 @hookimpl
 def to_activities(ctx: Context, request: Request, page: Page) -> ArrowStream:
-    from ogf_aws.cur.mapping import activities_sql
-
+    params = request.params
+    stream = params["stream"]
+    if stream not in _FILES:
+        return ctx.duckdb.sql(_mapping(stream).activities_sql(page.data, params))
     table = ctx.rows(page.data)
     if not table.names:  # not even a header: a delivery without rows
         return ctx.duckdb.sql("SELECT CAST(NULL AS UUID) AS activity_id WHERE false")
-    params = request.params
     only = (params["account"], params["month"]) if "account" in params else None
-    return ctx.duckdb.sql(activities_sql(table, only=only))
+    expected = params.get("expected", {})
+    return ctx.duckdb.sql(_mapping(stream).activities_sql(table, only=only, **expected))
 
 
 @hookimpl
@@ -78,9 +120,11 @@ def classify_error(error: BaseException) -> Verdict | None:
 
 @hookimpl
 def confirm(ctx: Context, partition: Partition) -> bool:
-    from ogf_aws.cur import discovery
+    if partition.stream not in _FILES:
+        return True
+    from ogf_aws.exports.discovery import still_current
 
-    return discovery.still_current(ctx, _store(ctx), partition)
+    return still_current(ctx, _store(ctx, partition.stream), partition)
 
 
 @hookimpl
@@ -90,7 +134,17 @@ def check(ctx: Context, stream: str) -> Iterable[Check]:
     return checks(ctx, stream)
 
 
-def _store(ctx: Context) -> ObjectStore:
+def _store(ctx: Context, stream: str) -> ObjectStore:
     from ogf_aws.s3 import open_store
 
-    return open_store(ctx.settings, cur_location(ctx.settings))
+    return open_store(ctx.settings, location_of(ctx.settings, stream))
+
+
+def _source(stream: str) -> Any:
+    """The module that lists a stream's partitions; of an API, it asks for the pages too."""
+    return import_module(f"ogf_aws.{stream}.source")
+
+
+def _mapping(stream: str) -> Any:
+    """The module with a stream's `activities_sql`."""
+    return import_module(f"ogf_aws.{stream}.mapping")

@@ -6,6 +6,7 @@ the first one is made, never before.
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import cache
 from importlib.metadata import version
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 ROLE_SESSION_NAME = "ogf"
 _POOL = 32
 _WHERE = "AWS credentials"
+# Services that answer for all regions in one place.
+_ONE_REGION = {"sustainability": "us-east-1"}
 
 # botocore builds sessions and clients from shared state without a lock of its own.
 _building = threading.Lock()
@@ -109,7 +112,18 @@ def _shown(secret: Secret | None) -> str | None:
 @cache
 def _client(access: _Access, service: str) -> Any:
     session: Any = _session(access)  # the stubs know services one by one
-    return session.client(service, endpoint_url=access.endpoint_url, config=_config(access))
+    # `endpoint_url` is an S3 server's, as a rule: an address of the service's own wins over it.
+    own = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}")
+    return session.client(
+        service,
+        endpoint_url=None if own else access.endpoint_url,
+        region_name=_ONE_REGION.get(service) if _is_commercial(access.region) else None,
+        config=_config(access),
+    )
+
+
+def _is_commercial(region: str) -> bool:
+    return not region.startswith(("cn-", "us-gov-", "eusc-", "us-iso"))
 
 
 @cache

@@ -72,12 +72,37 @@ def _place(value: str | None) -> str | None:
     return value
 
 
+Place = Annotated[OptionalText, AfterValidator(_place)]
+
+
 class CurSettings(Section):
     """The stream `cur`: Cost and Usage Reports."""
 
-    location: Annotated[OptionalText, AfterValidator(_place)] = Field(
+    location: Place = Field(
         default=None, description="s3://bucket/prefix or a local folder; wins over bucket and prefix"
     )
+    keeps_history: Flag = Field(default=False, description="keep superseded deliveries")
+
+
+class CarbonSettings(Section):
+    """The stream `carbon`: exports of the table CARBON_EMISSIONS."""
+
+    location: Place = Field(default=None, description="s3://bucket/prefix or a local folder of the export")
+    keeps_history: Flag = Field(default=True, description="keep older model versions and restated months")
+
+
+class CarbonApiSettings(Section):
+    """The stream `carbon_api`: the Sustainability API, where there is no carbon export."""
+
+    enabled: Flag = Field(
+        default=False, description="ask for the account's carbon; not beside carbon.location"
+    )
+
+
+class FocusSettings(Section):
+    """The stream `focus`: exports of the tables FOCUS_1_0_AWS and FOCUS_1_2_AWS."""
+
+    location: Place = Field(default=None, description="s3://bucket/prefix or a local folder of the export")
     keeps_history: Flag = Field(default=False, description="keep superseded deliveries")
 
 
@@ -111,6 +136,9 @@ class AwsSettings(ProviderSettings):
         default=None, description="an S3-compatible server instead of AWS"
     )
     cur: CurSettings = CurSettings()
+    carbon: CarbonSettings = CarbonSettings()
+    carbon_api: CarbonApiSettings = CarbonApiSettings()
+    focus: FocusSettings = FocusSettings()
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:
@@ -124,24 +152,36 @@ class AwsSettings(ProviderSettings):
             problems["session_token"] = "it is of use only with access_key_id"  # noqa: S105
         if self.external_id and not self.role_arn:
             problems["external_id"] = "it is of use only with role_arn"
+        if self.carbon.location and self.carbon_api.enabled:
+            problems["carbon_api.enabled"] = (
+                "the export in carbon.location tells the same: set one of the two, or everything counts twice"
+            )
         if problems:
             raise wrong(problems)
         return self
 
     def missing(self, stream: str) -> list[str]:
-        if stream != "cur" or self.cur.location or self.bucket:
-            return []
-        return [" or ".join(self.name_of(path, provider=_PROVIDER) for path in ("cur.location", "bucket"))]
+        needs: tuple[str, ...] = ()
+        match stream:
+            case "cur":
+                needs = () if self.cur.location or self.bucket else ("cur.location", "bucket")
+            case "carbon_api":
+                needs = () if self.carbon_api.enabled else ("carbon_api.enabled",)
+            case "carbon" | "focus":
+                needs = () if getattr(self, stream).location else (f"{stream}.location",)
+        return [" or ".join(self.name_of(path, provider=_PROVIDER) for path in needs)] if needs else []
 
 
-def cur_location(settings: AwsSettings) -> str:
-    """Say where the Cost and Usage Reports lie: `s3://bucket/prefix` or a local folder."""
-    if settings.cur.location:
-        return settings.cur.location
-    if settings.bucket:
+def location_of(settings: AwsSettings, stream: str) -> str:
+    """Say where a stream's files lie: `s3://bucket/prefix` or a local folder. `bucket` and `prefix` are of `cur`."""
+    location: str | None = getattr(settings, stream).location
+    if location:
+        return location
+    if stream == "cur" and settings.bucket:
         return f"s3://{settings.bucket}/{settings.prefix}".rstrip("/")
     raise ConfigError(
-        "nothing says where the Cost and Usage Reports lie",
+        f"nothing says where the files of the stream {stream} lie",
         where="ingestion.aws",
-        hint="set cur.location to s3://bucket/prefix or to a local folder, or set bucket",
+        hint=f"set {stream}.location to s3://bucket/prefix or to a local folder"
+        + (", or set bucket" if stream == "cur" else ""),
     )

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ogf.errors import ErrorClass, SourceError
-from ogf.files import File
-from ogf.files.table import literal
+from ogf.files import pages
 
 if TYPE_CHECKING:
     from ogf.hookspecs import Context
 
-_LARGEST_OBJECT = 16 << 20  # DuckDB's own default
-
 
 @dataclass(frozen=True)
-class JsonPage(File):
+class JsonPage(pages.JsonPage):
     """A page's body in scratch.
 
     Attributes:
-        next: the token or link of the page that follows; None at the end.
         columns: names of the positional columns, where rows are lists.
         denied: subscriptions that were asked for and may not be read.
     """
 
-    next: str | None = None
     columns: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
 
@@ -81,19 +74,4 @@ def digits_kept(body: bytes) -> bytes:
 
 def keep(ctx: Context, body: bytes, uri: str, **facts: Any) -> JsonPage:
     """Write a body to scratch as it came; the core deletes it after the page."""
-    with tempfile.NamedTemporaryFile(suffix=".json", dir=ctx.scratch, delete=False) as file:
-        file.write(body)
-    return JsonPage(Path(file.name), uri, etag="", owned=True, **facts)
-
-
-def source(page: JsonPage, columns: dict[str, str]) -> str:
-    """What to write after FROM: the whole body as one row with these columns.
-
-    DuckDB reads a number as a double, even where its column is text: see `digits_kept`.
-    """
-    fields = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
-    largest = max(_LARGEST_OBJECT, page.path.stat().st_size + 1024)
-    return (
-        f"read_json({literal(str(page.path))}, format = 'unstructured', records = true, "
-        f"columns = {{{fields}}}, maximum_object_size = {largest})"
-    )
+    return pages.keep(ctx, body, uri, JsonPage, **facts)

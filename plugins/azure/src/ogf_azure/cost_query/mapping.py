@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ogf.errors import ErrorClass, SourceError
+from ogf.files.pages import source
 from ogf.files.statement import filled
 from ogf.files.table import literal
-from ogf_azure.pages import source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ MANIFEST_NAME = re.compile(r"manifest\.json$", re.IGNORECASE)
 DATA_NAME = re.compile(r"\.(csv|csv\.gz|csv\.zip|gz|zip|parquet)$", re.IGNORECASE)
 
 _PERIOD_FOLDER = re.compile(r"(\d{4})(\d{2})\d{2}-\d{8}")
-_EXPORT_PERIOD = re.compile(r"BILLING_PERIOD=(\d{4})-(\d{2})", re.IGNORECASE)
+_EXPORT_PERIOD = re.compile(r"(?:BILLING|USAGE)_PERIOD=(\d{4})-(\d{2})", re.IGNORECASE)
 _HIVE_PERIOD = re.compile(r"year=(\d{4})/month=(\d{1,2})(?:/|$)", re.IGNORECASE)
 
 
@@ -73,8 +73,8 @@ def parse(text: bytes, key: str, *, uri: str) -> Manifest:
     )
 
 
-def is_foreign(text: bytes) -> bool:
-    """Whether this belongs to another kind of export: it lists its columns, and none is a line item's."""
+def is_foreign(text: bytes, own: tuple[str, ...]) -> bool:
+    """Whether this belongs to another kind of export: it lists its columns, and none begins as `own` ones do."""
     try:
         columns = json.loads(text).get("columns")
     except (ValueError, AttributeError):
@@ -83,7 +83,7 @@ def is_foreign(text: bytes) -> bool:
         str(item.get("category") or item.get("name")) if isinstance(item, dict) else str(item)
         for item in columns or []
     ]
-    return bool(names) and not any(name.casefold().startswith(("lineitem", "line_item")) for name in names)
+    return bool(names) and not any(name.casefold().startswith(own) for name in names)
 
 
 def period_of(path: str) -> Month | None:

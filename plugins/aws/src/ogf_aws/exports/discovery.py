@@ -1,4 +1,4 @@
-"""Finding deliveries and making partitions of them: one for each (report, billing period).
+"""Finding deliveries of reports and exports and making partitions of them: one for each (report, billing period).
 
 The tree is walked folder by folder. A billing period's newest manifest lies directly in its folder, so assemblies
 below it are not visited, and months outside the window are not listed at all. What is read comes from the manifest
@@ -7,7 +7,6 @@ alone: a listing would also find stale assemblies and emptied surplus parts.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,19 +17,32 @@ from ogf.files.loose import Months, loose_partitions
 from ogf.files.store import Listing, Object
 from ogf.hookspecs import Partition, Problem, Request
 from ogf.window import Window
-from ogf_aws.cur.manifests import DATA_NAME, MANIFEST_NAME, Manifest, is_foreign, parse, period_of
-from ogf_aws.cur.mapping import billing_periods_sql
-from ogf_aws.cur.payer import wrong_payer
+from ogf_aws.exports.manifests import DATA_NAME, MANIFEST_NAME, Manifest, is_foreign, parse, period_of
+from ogf_aws.exports.payer import wrong_payer
+from ogf_aws.exports.places import etags_of, files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from ogf.files import ObjectStore
+    from ogf.files import ObjectStore, Table
     from ogf.hookspecs import Context
     from ogf.window import Month
 
 _DEEPEST = 8
 _STATUS_FOLDER = "cost_and_usage_data_status/"
+
+
+class Export(NamedTuple):
+    """What tells a stream's deliveries from others, and how its loose files are divided.
+
+    Attributes:
+        columns: how the names of columns begin, in lower case, that no other kind of export has.
+        months_sql: as `ogf.files.loose.Months.sql`.
+    """
+
+    stream: str
+    columns: tuple[str, ...]
+    months_sql: Callable[[Table], str]
 
 
 class _Found(NamedTuple):
@@ -41,7 +53,7 @@ class _Found(NamedTuple):
     problem: Problem | None
 
 
-def partitions(ctx: Context, store: ObjectStore, window: Window) -> list[Partition]:
+def partitions(ctx: Context, store: ObjectStore, window: Window, export: Export) -> list[Partition]:
     """List every delivery in the window.
 
     Raises:
@@ -50,13 +62,13 @@ def partitions(ctx: Context, store: ObjectStore, window: Window) -> list[Partiti
     tree = _Tree(ctx, store, window)
     manifests = list(tree.manifests())
     if manifests or (tree.left_out and not (tree.data_files and not store.remote)):
-        return _deliveries(ctx, store, manifests, window)
+        return _deliveries(ctx, store, manifests, window, export)
     if tree.data_files and not store.remote:
         ctx.note(
             f"there is no manifest in {store.root}: its {len(tree.data_files)} data files themselves were read, "
             "one partition for each payer and billing period"
         )
-        months = Months("cur", billing_periods_sql, problem=lambda payer: wrong_payer(ctx, payer))
+        months = Months(export.stream, export.months_sql, problem=lambda payer: wrong_payer(ctx, payer))
         return loose_partitions(ctx, store, tree.data_files, window, months)
     raise SourceError(
         "there is no manifest here" + (" and no data file" if not tree.data_files else ", only data files"),
@@ -122,11 +134,13 @@ class _Tree:
                 yield folder
 
 
-def _deliveries(ctx: Context, store: ObjectStore, items: Iterable[Object], window: Window) -> list[Partition]:
-    found = [_read(ctx, store, item) for item in items]
+def _deliveries(
+    ctx: Context, store: ObjectStore, items: Iterable[Object], window: Window, export: Export
+) -> list[Partition]:
+    found = [_read(ctx, store, item, export) for item in items]
     broken = [
         Partition(
-            stream="cur",
+            stream=export.stream,
             key=f"manifest/{item.key}",
             version=item.etag,
             requests=(),
@@ -147,7 +161,7 @@ def _deliveries(ctx: Context, store: ObjectStore, items: Iterable[Object], windo
         newest, *others = sorted(rivals, key=_rank, reverse=True)
         for item, _ in others:
             ctx.log.info("older or second manifest ignored", manifest=store.uri(item.key))
-        made.append(_partition(ctx, store, *newest))
+        made.append(_partition(ctx, store, *newest, stream=export.stream))
     return sorted([*broken, *made], key=lambda partition: partition.key)
 
 
@@ -161,10 +175,10 @@ def _rank(pair: tuple[Object, Manifest]) -> tuple[bool, int, float]:
     return manifest.parquet, -item.key.count("/"), item.modified
 
 
-def _read(ctx: Context, store: ObjectStore, item: Object) -> _Found:
+def _read(ctx: Context, store: ObjectStore, item: Object, export: Export) -> _Found:
     try:
         text: bytes = ask(ctx, store, store.read, item.key)
-        if is_foreign(text):
+        if is_foreign(text, export.columns):
             ctx.log.info("manifest of another export ignored", manifest=store.uri(item.key))
             return _Found(item, None, None)
         return _Found(item, parse(text, item.key, uri=store.uri(item.key)), None)
@@ -174,77 +188,25 @@ def _read(ctx: Context, store: ObjectStore, item: Object) -> _Found:
         return _Found(item, None, Problem(error.error_class, error.message, error.hint))
 
 
-def _partition(ctx: Context, store: ObjectStore, item: Object, manifest: Manifest) -> Partition:
-    files = _located(ctx, store, manifest)
+def _partition(
+    ctx: Context, store: ObjectStore, item: Object, manifest: Manifest, *, stream: str
+) -> Partition:
+    files = files_of(ctx, store, manifest)
     ctx.log.info(
         "s3 manifest parsed",
         files=len(files),
         total_size_mb=round(sum(file.size for file in files) / 1e6, 1),
         assembly_id=manifest.version,
     )
-    etags = hashlib.sha256(repr([(file.key.rsplit("/", 1)[-1], file.etag) for file in files]).encode())
     parts = (manifest.bucket, manifest.account, manifest.report, str(manifest.month))
+    about = {"stream": stream, "manifest": item.key, "manifest_etag": item.etag}
     return Partition(
-        stream="cur",
+        stream=stream,
         key="/".join(part for part in parts if part),
-        version=f"{manifest.version}:{etags.hexdigest()[:16]}",
-        requests=tuple(
-            Request(
-                file.key,
-                {"key": file.key, "etag": file.etag, "manifest": item.key, "manifest_etag": item.etag},
-            )
-            for file in files
-        ),
+        version=f"{manifest.version}:{etags_of(files)}",
+        requests=tuple(Request(file.key, {"key": file.key, "etag": file.etag, **about}) for file in files),
         month=manifest.month,
         source=store.uri(item.key),
         problem=wrong_payer(ctx, manifest.account),
         local=not store.remote,
     )
-
-
-def _located(ctx: Context, store: ObjectStore, manifest: Manifest) -> list[Object]:
-    """Find the manifest's files in the store, which may be rooted anywhere above or below the bucket's root.
-
-    A file that is nowhere keeps the place where it should be and an empty ETag: reading it says it is missing.
-    """
-    listings: dict[str, dict[str, Object]] = {}
-    found = []
-    for key in manifest.files:
-        name = key.rsplit("/", 1)[-1]
-        for folder in _candidates(store, manifest, key):
-            if folder not in listings:
-                listings[folder] = _names(ctx, store, folder)
-            if name in listings[folder]:
-                found.append(listings[folder][name])
-                break
-        else:
-            found.append(Object(next(_candidates(store, manifest, key)) + name, "", 0, 0.0))
-    return found
-
-
-def _candidates(store: ObjectStore, manifest: Manifest, key: str) -> Iterator[str]:
-    """Folders, below the store's root, in which a manifest's file may lie: likeliest first."""
-    folder = key.rpartition("/")[0] + "/" if "/" in key else ""
-    _, _, prefix = store.root.partition("://")[2].partition("/")
-    if store.remote and prefix and folder.startswith(f"{prefix.rstrip('/')}/"):
-        yield folder[len(prefix.rstrip("/")) + 1 :]
-    if store.remote and not prefix:
-        yield folder
-    home = manifest.key.rpartition("/")[0]
-    home = f"{home}/" if home else ""
-    if "metadata/" in home:
-        data = home.replace("metadata/", "data/", 1)
-        yield f"{data}{folder.rstrip('/').rpartition('/')[2]}/"
-        yield data
-    yield f"{home}{manifest.version}/"
-    yield home
-    yield folder
-
-
-def _names(ctx: Context, store: ObjectStore, folder: str) -> dict[str, Object]:
-    try:
-        return {item.key.rsplit("/", 1)[-1]: item for item in walk(ctx, store, folder).objects}
-    except SourceError as error:
-        if error.error_class is ErrorClass.NOT_FOUND:
-            return {}
-        raise
