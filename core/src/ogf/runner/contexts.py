@@ -107,8 +107,7 @@ class Contexts:
             Retry(
                 max_attempts=settings.max_retries,
                 clock=shop.clock,
-                # Only a partition's pages are paid for: what lists or checks them asks other services.
-                limiter=shop.gates.of(account, shop.plugin.provider.stream(stream), paid=bool(key)),
+                limiter=shop.gates.of(account, shop.plugin.provider.stream(stream), pages=bool(key)),
                 cancel=shop.cancel,
                 classify=verdict,
                 log=log,

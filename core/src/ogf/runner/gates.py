@@ -61,7 +61,7 @@ class Purse:
                 self.pages += 1
                 return
         raise SourceError(
-            f"${self.spent} are spent on {self.pages} requests, and no more than ${self.limit} may be",
+            f"{_usd(self.spent)} are spent on {_requests(self.pages)}, and no more than {_usd(self.limit)} may be",
             error_class=ErrorClass.BAD_REQUEST,
             hint=f"raise {self.setting}, or ask for fewer months with --since",
         )
@@ -103,10 +103,11 @@ class Gates:
     _purses: dict[tuple[str, str], Purse] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, account: str, stream: Stream, *, paid: bool) -> Limiter:
-        """Give the gate of a stream. `paid`: whether what passes it costs the stream's price."""
-        purse = self.purse(account, stream) if paid else None
-        own = self._bucket(stream)
+    def of(self, account: str, stream: Stream, *, pages: bool) -> Limiter:
+        """Give the gate of a stream's pages, or of what lists and checks it: that asks other services."""
+        if not pages:
+            return self.provider
+        purse, own = self.purse(account, stream), self._bucket(stream)
         return self.provider if own is None and purse is None else _Gate(self.provider, own, purse)
 
     def purse(self, account: str, stream: Stream) -> Purse | None:
@@ -127,16 +128,20 @@ class Gates:
             for (account, name), count in chains.items():
                 purse = self.purse(account, stream) if name == stream.name else None
                 if purse is not None:
-                    cap = "" if purse.limit is None else f", never more than ${purse.limit} ({purse.setting})"
+                    cap = (
+                        ""
+                        if purse.limit is None
+                        else f", never more than {_usd(purse.limit)} ({purse.setting})"
+                    )
                     told.append(
-                        f"{_named(name, account)}: at least {_requests(count)}, ${purse.price * count}{cap}"
+                        f"{_named(name, account)}: at least {_requests(count)}, {_usd(purse.price * count)}{cap}"
                     )
         return told
 
     def after(self) -> list[str]:
         """Say what was spent."""
         return [
-            f"{_named(stream, account)}: {_requests(purse.pages)}, ${purse.spent}"
+            f"{_named(stream, account)}: {_requests(purse.pages)}, {_usd(purse.spent)}"
             for (account, stream), purse in self._purses.items()
             if purse.pages
         ]
@@ -152,13 +157,17 @@ class Gates:
         settings = self.accounts[account]
         limit = getattr(getattr(settings, stream.name, None), "max_cost_usd", None)
         setting = settings.name_of(f"{stream.name}.max_cost_usd", provider=self.name)
-        return Purse(
-            stream.page_price, None if limit is None else Decimal(str(limit)).normalize(), setting=setting
-        )
+        return Purse(stream.page_price, None if limit is None else Decimal(str(limit)), setting=setting)
 
 
 def _named(stream: str, account: str) -> str:
     return f"{stream} of {account}" if account else stream
+
+
+def _usd(amount: Decimal) -> str:
+    """Cents at least, and whatever is finer than a cent."""
+    cents = amount.quantize(Decimal("0.01"))
+    return f"${cents if cents == amount else amount.normalize():f}"
 
 
 def _requests(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -65,6 +66,16 @@ def provider() -> Provider:
                 billing=True,
                 title="S3 FOCUS export",
                 page_event="s3 file processed",
+            ),
+            Stream(
+                "cost_explorer",
+                description="cost by usage type from Cost Explorer, where there is no export; AWS charges for it",
+                unique_ids=True,
+                billing=True,
+                rate_limit_per_sec=1.0,  # AWS publishes no rate, and asks for few requests
+                page_price=Decimal("0.01"),
+                title="AWS Cost Explorer",
+                page_event="cost explorer page processed",
             ),
         ),
         lookups={f"aws_{name}": Path(str(files("ogf_aws").joinpath(f"data/{name}.csv"))) for name in _TABLES},
