@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from cur_files import csv_file, gz
+from aws.cur_files import csv_file, gz
 
 from ogf.window import Month
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cur_files import Put
+    from aws.cur_files import Put
 
 PAYER = "000000000042"
 ACCOUNT = "012345678901"
@@ -92,6 +92,11 @@ def put_carbon(
     if manifest:
         written = {"executionId": manifest, "dataFiles": [f"s3://billing/{key}" for key in keys], **fields}
         put(f"{export}metadata/{hive}{name}-Manifest.json", json.dumps(written).encode())
+
+
+def places(folder: object, **settings: Any) -> dict[str, Any]:
+    """What a Warehouse needs to read carbon alone: `Warehouse(path, "", **places(folder))`."""
+    return {"ingestion__aws__cur__location": None, "ingestion__aws__carbon__location": str(folder)} | settings
 
 
 def packed(*rows: Mapping[str, str]) -> bytes:

@@ -74,10 +74,13 @@ def _rows(table: Table) -> str:
         raise SourceError(
             "there is no column of emissions", error_class=ErrorClass.BAD_REQUEST, where=table.uri, hint=_HINT
         )
-    unread = " OR ".join(f"({raw_value(found, name)} IS NOT NULL AND {name} IS NULL)" for name in _FIGURES)
+    given = ", ".join(f"{raw_value(found, name)} IS NOT NULL" for name in _FIGURES)
+    unread = " OR ".join(f"(given[{nth}] AND {name} IS NULL)" for nth, name in enumerate(_FIGURES, 1))
+    # In two steps: a name means the typed column only outside of where the file's own are in sight.
     return (
-        f"SELECT {', '.join(typed(_COLUMNS, found))},"
-        "\n        CAST(date_trunc('month', timezone('UTC', usage_period_start)) AS DATE) AS usage_month,"
-        f"\n        {raw_row(_COLUMNS, found)} AS raw_row,\n        {unread} AS figure_unreadable"
-        f"\n        FROM {table.source}"
+        "SELECT * EXCLUDE (given),\n        "
+        "CAST(date_trunc('month', timezone('UTC', usage_period_start)) AS DATE) AS usage_month,"
+        f"\n        {unread} AS figure_unreadable\n        FROM (SELECT {', '.join(typed(_COLUMNS, found))},"
+        f"\n        {raw_row(_COLUMNS, found)} AS raw_row,\n        [{given}] AS given"
+        f"\n        FROM {table.source})"
     )

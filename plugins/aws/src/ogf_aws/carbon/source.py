@@ -18,7 +18,7 @@ from ogf.hookspecs import Partition, Problem, Request
 from ogf.window import Month, Window
 from ogf_aws.carbon.mapping import months_sql
 from ogf_aws.exports.discovery import read_manifest
-from ogf_aws.exports.manifests import DATA_NAME, MANIFEST_NAME, period_of
+from ogf_aws.exports.manifests import DATA_NAME, MANIFEST_NAME, MODEL_VERSION, period_of
 from ogf_aws.exports.places import etags_of, files_of
 from ogf_aws.published import say_if_unpublished
 from ogf_aws.s3 import open_store
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ogf.files.store import Listing, Object
     from ogf.hookspecs import Context
 
-_VERSION = re.compile(r"(?:^|/)(?:carbon_)?model_version=([^/]+)/", re.IGNORECASE)
 # A delivery beside others: 2026-02-20T13:14:37.728Z-8c5a76cc-57d0-437d-851b-064e27aa8b06/.
 _EXECUTION = re.compile(r"(^|/)\d{4}-\d\d-\d\dT[^/]*/$")
 _DEEPEST = 8
@@ -98,7 +97,7 @@ class _Tree:
         while folders:
             folder = folders.popleft()
             listing = walk(self._ctx, self._store, folder)
-            version, month = _VERSION.search(folder), period_of(folder)
+            version, month = MODEL_VERSION.search(folder), period_of(folder)
             if version is None or month is None:
                 folders.extend(self._worth_visiting(listing))
                 continue

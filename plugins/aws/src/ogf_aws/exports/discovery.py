@@ -17,7 +17,15 @@ from ogf.files.loose import Months, loose_partitions
 from ogf.files.store import Listing, Object
 from ogf.hookspecs import Partition, Problem, Request
 from ogf.window import Window
-from ogf_aws.exports.manifests import DATA_NAME, MANIFEST_NAME, Manifest, is_foreign, parse, period_of
+from ogf_aws.exports.manifests import (
+    DATA_NAME,
+    MANIFEST_NAME,
+    MODEL_VERSION,
+    Manifest,
+    is_foreign,
+    parse,
+    period_of,
+)
 from ogf_aws.exports.payer import wrong_payer
 from ogf_aws.exports.places import etags_of, files_of
 
@@ -123,7 +131,11 @@ class _Tree:
             month = period_of(folder)
             if month is not None and month not in self._window:
                 self.left_out = True
-            elif folder.endswith(_STATUS_FOLDER) or folder.count("/") > _DEEPEST:
+            elif (
+                folder.endswith(_STATUS_FOLDER)
+                or MODEL_VERSION.search(folder)
+                or folder.count("/") > _DEEPEST
+            ):
                 continue
             elif folder.endswith("/data/") or folder == "data/":
                 if (

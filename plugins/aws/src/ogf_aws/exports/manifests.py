@@ -16,6 +16,8 @@ from ogf.window import Month
 
 MANIFEST_NAME = re.compile(r"manifest\.json$", re.IGNORECASE)
 DATA_NAME = re.compile(r"\.(csv|csv\.gz|csv\.zip|gz|zip|parquet)$", re.IGNORECASE)
+# A folder of the carbon export, which keeps the months of each model version apart.
+MODEL_VERSION = re.compile(r"(?:^|/)(?:carbon_)?model_version=([^/]+)/", re.IGNORECASE)
 
 _PERIOD_FOLDER = re.compile(r"(\d{4})(\d{2})\d{2}-\d{8}")
 _EXPORT_PERIOD = re.compile(r"(?:BILLING|USAGE)_PERIOD=(\d{4})-(\d{2})", re.IGNORECASE)
