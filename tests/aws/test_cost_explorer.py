@@ -106,9 +106,7 @@ class TestRows:
 
         queue = json.dumps({"results": [page("0.1") | {"NextPageToken": "t1"}, page("0.2")]}).encode()
         address = f"{aws.endpoint_url}/moto-api/static/ce/cost-and-usage-results"
-        urllib.request.urlopen(
-            urllib.request.Request(address, queue, {"content-type": "application/json"})
-        )
+        urllib.request.urlopen(urllib.request.Request(address, queue, {"content-type": "application/json"}))
         result = cost_run(tmp_path, aws.endpoint_url, since=OLD, until=str(Month.parse(OLD).plus(1)))
         assert (result.status, result.partitions[0].pages) == ("succeeded", 2)
         assert ask("sum(cost)") == [(Decimal("0.3"),)]
@@ -171,8 +169,10 @@ class TestMoney:
         told = Told()
         result = run(reporter=told)
         assert told.costs == [
-            ("cost_explorer: at least 1 request, $0.01, never more than $1.00 "
-            "(ingestion.aws.cost_explorer.max_cost_usd (OFFGRIDFLOW_AWS_COST_EXPLORER_MAX_COST_USD))")
+            (
+                "cost_explorer: at least 1 request, $0.01, never more than $1.00 "
+                "(ingestion.aws.cost_explorer.max_cost_usd (OFFGRIDFLOW_AWS_COST_EXPLORER_MAX_COST_USD))"
+            )
         ]
         assert "cost_explorer: 3 requests, $0.03" in result.notices
 

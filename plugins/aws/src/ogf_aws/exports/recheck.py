@@ -1,7 +1,7 @@
 """Which deliveries of earlier months are looked at again, so that a run does not read years of manifests.
 
-The current and the previous month always are. A report that refreshes closed months may touch any other: the manifests of
-13 months are asked for their ETags, one HEAD each. Older months are what they were: only `--since` looks at them again.
+The current and the previous month always are. A report that refreshes closed months may touch any other: the manifests
+of 13 months are asked for their ETags, one HEAD each. Older months stay as they were read, unless `--since` names them.
 It holds for S3 alone, and for runs without a window; what is remembered lies in the context's cache.
 """
 
@@ -17,6 +17,8 @@ from ogf.window import Month
 from ogf_aws.exports.payer import wrong_payer
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ogf.files import ObjectStore
     from ogf.files.store import Object
     from ogf.hookspecs import Context
@@ -25,15 +27,21 @@ if TYPE_CHECKING:
 MONTHS = 13  # the current one included
 
 
+def folder_of(item: Object) -> str:
+    return item.key.rpartition("/")[0] + "/"
+
+
 class Settled:
     """What earlier runs found in the folders of months, each by its folder.
 
     Attributes:
         partitions: what was taken from there in this walk.
+        taken: whether any folder was, be it with a manifest of another kind of export.
     """
 
     def __init__(self, ctx: Context, store: ObjectStore, window: Window, stream: str) -> None:
         self.partitions: list[Partition] = []
+        self.taken = False
         self._ctx = ctx
         self._store = store
         self._stream = stream
@@ -49,23 +57,39 @@ class Settled:
         known = self._ctx.cache.get(self._fact(folder))
         if known is None or (month >= self._oldest and not self._unchanged(known)):
             return False
-        self.partitions.append(self._partition(known, month))
+        self.taken = True
+        if "key" in known:
+            self.partitions.append(self._partition(known, month))
         return True
 
     def remember(self, manifest: Object, account: str, partition: Partition) -> None:
         """Keep what a manifest said. The newest months change too often to be worth it."""
-        month = partition.month
-        if not self._active or month is None or month >= self._previous or not partition.requests:
-            return
-        self._ctx.cache[self._fact(manifest.key.rpartition("/")[0] + "/")] = {
-            "manifest": manifest.key,
-            "etag": manifest.etag,
-            "account": account,
-            "key": partition.key,
-            "version": partition.version,
-            "source": partition.source,
-            "requests": [[request.key, dict(request.params)] for request in partition.requests],
-        }
+        complete = all(request.params["etag"] for request in partition.requests)
+        if partition.requests and complete:  # a file that is not there yet may come without a new manifest
+            facts = {
+                "account": account,
+                "key": partition.key,
+                "version": partition.version,
+                "source": partition.source,
+                "requests": [[request.key, dict(request.params)] for request in partition.requests],
+            }
+            self._keep(manifest, partition.month, facts)
+
+    def remember_foreign(self, manifest: Object, month: Month | None) -> None:
+        """Keep that a manifest belongs to another kind of export."""
+        self._keep(manifest, month, {})
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Remember nothing of these partitions, whatever folder they were found in."""
+        ours = self._fact("")
+        for fact, known in list(self._ctx.cache.items()):
+            if fact.startswith(ours) and known.get("key") in keys:
+                del self._ctx.cache[fact]
+
+    def _keep(self, manifest: Object, month: Month | None, facts: dict[str, Any]) -> None:
+        if self._active and month is not None and month < self._previous:
+            about = {"manifest": manifest.key, "etag": manifest.etag}
+            self._ctx.cache[self._fact(folder_of(manifest))] = about | facts
 
     def _unchanged(self, known: dict[str, Any]) -> bool:
         try:
@@ -84,7 +108,9 @@ class Settled:
             requests=tuple(Request(key, params) for key, params in known["requests"]),
             month=month,
             source=known["source"],
-            problem=wrong_payer(self._ctx, known["account"]),  # the configuration may expect another one by now
+            problem=wrong_payer(
+                self._ctx, known["account"]
+            ),  # the configuration may expect another one by now
         )
 
     def _fact(self, folder: str) -> str:
