@@ -47,7 +47,7 @@ SELECT
     ResourceId AS resource_id,
     ServiceName AS service,
     category,
-    coalesce(SkuMeter, SkuId) AS usage_type,
+    coalesce(x_UsageType, SkuMeter, SkuId) AS usage_type,
     x_Operation AS operation,
     SkuPriceDetails['InstanceType'] AS instance_type,
     ChargeCategory AS charge_category,

@@ -37,7 +37,13 @@ def open_store(settings: AwsSettings, location: str) -> ObjectStore:
             return LocalStore(_folder(location))
         case "s3":
             bucket, prefix = _split(location)
-            return S3Store(client(settings, "s3"), bucket, prefix=prefix, page_size=settings.page_size)
+            return S3Store(
+                client(settings, "s3"),
+                bucket,
+                prefix=prefix,
+                page_size=settings.page_size,
+                requester_pays=settings.requester_pays,
+            )
         case scheme:
             raise ConfigError(
                 f"{scheme}:// is no place that AWS exports are read from", where=location, hint=_ACCEPTED
@@ -65,12 +71,21 @@ class S3Store:
 
     remote = True
 
-    def __init__(self, s3: S3Client, bucket: str, *, prefix: str = "", page_size: int = 1000) -> None:
+    def __init__(
+        self,
+        s3: S3Client,
+        bucket: str,
+        *,
+        prefix: str = "",
+        page_size: int = 1000,
+        requester_pays: bool = False,
+    ) -> None:
         self.bucket = bucket
         self.prefix = f"{prefix}/" if prefix else ""
         self.root = f"s3://{bucket}/{prefix}"
         self._s3 = s3
         self._page_size = page_size
+        self._payer: Any = {"RequestPayer": "requester"} if requester_pays else {}
 
     def __repr__(self) -> str:
         return f"S3Store({self.root!r})"
@@ -80,7 +95,12 @@ class S3Store:
         going_on: Any = {"ContinuationToken": token} if token else {}
         with located(self.uri(prefix)):
             page = self._s3.list_objects_v2(
-                Bucket=self.bucket, Prefix=folder, Delimiter="/", MaxKeys=self._page_size, **going_on
+                Bucket=self.bucket,
+                Prefix=folder,
+                Delimiter="/",
+                MaxKeys=self._page_size,
+                **going_on,
+                **self._payer,
             )
         following = page.get("NextContinuationToken")
         if page.get("IsTruncated") and not following:
@@ -107,12 +127,12 @@ class S3Store:
 
     def head(self, key: str) -> Object:
         with located(self.uri(key)):
-            found = self._s3.head_object(Bucket=self.bucket, Key=self.prefix + key)
+            found = self._s3.head_object(Bucket=self.bucket, Key=self.prefix + key, **self._payer)
         return Object(key, _bare(found["ETag"]), found["ContentLength"], found["LastModified"].timestamp())
 
     def read(self, key: str) -> bytes:
         with located(self.uri(key)):
-            found = self._s3.get_object(Bucket=self.bucket, Key=self.prefix + key)
+            found = self._s3.get_object(Bucket=self.bucket, Key=self.prefix + key, **self._payer)
             with contextlib.closing(found["Body"]) as body:
                 return body.read()
 
@@ -120,7 +140,9 @@ class S3Store:
         uri = self.uri(key)
         try:
             with located(uri):
-                found = self._s3.get_object(Bucket=self.bucket, Key=self.prefix + key, IfMatch=f'"{etag}"')
+                found = self._s3.get_object(
+                    Bucket=self.bucket, Key=self.prefix + key, IfMatch=f'"{etag}"', **self._payer
+                )
                 with contextlib.closing(found["Body"]) as body:
                     path = _save(body, folder)
         except SourceError as error:

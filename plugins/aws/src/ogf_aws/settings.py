@@ -155,6 +155,9 @@ class AwsSettings(ProviderSettings):
     endpoint_url: Annotated[OptionalText, AfterValidator(_endpoint)] = Field(
         default=None, description="an S3-compatible server instead of AWS"
     )
+    requester_pays: Flag = Field(
+        default=False, description="agree to pay for reading buckets that ask for it"
+    )
     cur: CurSettings = CurSettings()
     carbon: CarbonSettings = CarbonSettings()
     carbon_api: CarbonApiSettings = CarbonApiSettings()
