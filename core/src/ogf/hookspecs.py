@@ -1,4 +1,4 @@
-"""The contract between the core and a provider plugin: five hooks, two optional ones, and their values.
+"""The contract between the core and a provider plugin: its hooks, required and optional, and their values.
 
 A plugin is a module (or object) named in its distribution's metadata::
 
@@ -85,6 +85,7 @@ class Provider:
         settings: the pydantic model of `ingestion.<name>`; its limit fields carry the provider's defaults.
         lookups: table name → CSV file, registered once in every worker's DuckDB connection, all text.
         demo: writes sample exports into a folder and returns the settings that read them (`ogf demo`).
+        policy: writes the grants for permissions that checks found missing, ready to paste: a title and the document.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Provider:
     title: str = ""
     lookups: Mapping[str, Path] = field(default_factory=dict)
     demo: Callable[[Path], Mapping[str, Any]] | None = None
+    policy: Callable[[Iterable[tuple[str, str]]], tuple[str, str]] | None = None
 
     def stream(self, name: str) -> Stream:
         return next(stream for stream in self.streams if stream.name == name)
@@ -178,12 +180,33 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Check:
-    """One line of `ogf doctor`: what was tried, whether it worked, and what to do if not."""
+    """One line of `ogf doctor`: what was tried, whether it worked, and what to do if not.
+
+    Attributes:
+        missing: (action, resource) of permissions to grant, for the provider's `policy`.
+    """
 
     name: str
     ok: bool
     detail: str = ""
     hint: str = ""
+    missing: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A source that exists at the provider and is not read yet, for `ogf doctor` and `ogf init`.
+
+    Attributes:
+        title: what it is, and where.
+        settings: what to set below the provider's section, dotted.
+        note: what may be wrong with it.
+    """
+
+    stream: str
+    title: str
+    settings: Mapping[str, str]
+    note: str = ""
 
 
 class ArrowStream(Protocol):
@@ -271,3 +294,10 @@ class ProviderSpec:
     @hookspec(firstresult=True)
     def check(self, ctx: Context, stream: str) -> Iterable[Check]:  # type: ignore[empty-body]
         """Really try credentials and permissions for `ogf doctor`, naming what is missing."""
+
+    @hookspec(firstresult=True)
+    def discover(self, ctx: Context) -> Iterable[Found | Check]:  # type: ignore[empty-body]
+        """Look for sources that exist and are not read yet, best first. A `Check` tells what could not be looked for.
+
+        The core's default: none.
+        """

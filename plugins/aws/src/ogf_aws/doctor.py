@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ogf.errors import ErrorClass, OgfError, SourceError
 from ogf.files.store import LocalStore
-from ogf.hookspecs import Check
+from ogf.hookspecs import Check, Context
+from ogf.window import Window
+from ogf_aws.caller import calling_account
 from ogf_aws.errors import located, rules
 from ogf_aws.exports.discovery import first_manifest, read_manifest
+from ogf_aws.policy import missing_for
 from ogf_aws.s3 import open_store
 from ogf_aws.session import client, credentials_source
 from ogf_aws.settings import location_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from ogf.files.store import ObjectStore
-    from ogf.hookspecs import Context
     from ogf_aws.settings import AwsSettings
 
     # A step says what it found, or raises.
@@ -38,27 +42,65 @@ def check(ctx: Context, stream: str) -> Iterator[Check]:
             hint=f"set {', '.join(missing)}",
         )
         return
+    if stream in _ASKED:
+        yield from _run(ctx, _api_steps(ctx, stream))
+        return
     try:
         location = location_of(ctx.settings, stream)
         store = open_store(ctx.settings, location)
     except OgfError as error:
         yield _failed("location", error)
         return
-    yield from _run(_local_steps(ctx, store) if isinstance(store, LocalStore) else _s3_steps(ctx, store))
+    yield from _run(ctx, _local_steps(ctx, store) if isinstance(store, LocalStore) else _s3_steps(ctx, store))
 
 
-def _run(steps: Iterable[Step]) -> Iterator[Check]:
+def _run(ctx: Context, steps: Iterable[Step]) -> Iterator[Check]:
     for name, step in steps:
         try:
             yield Check(name, ok=True, detail=step())
         except OgfError as error:
-            yield _failed(name, error)
+            yield _failed(name, error, missing=missing_for(ctx.settings, error))
             return
 
 
-def _failed(name: str, error: OgfError) -> Check:
+def _failed(name: str, error: OgfError, *, missing: tuple[tuple[str, str], ...] = ()) -> Check:
     where = f"{error.where}: " if error.where else ""
-    return Check(name, ok=False, detail=f"{where}{error.message}", hint=error.hint)
+    return Check(name, ok=False, detail=f"{where}{error.message}", hint=error.hint, missing=missing)
+
+
+def _api_steps(ctx: Context, stream: str) -> tuple[Step, ...]:
+    return (
+        ("credentials", lambda: _credentials(ctx)),
+        ("account", lambda: f"the figures of account {calling_account(ctx, stream)}"),
+        ("service", lambda: _ASKED[stream](ctx)),
+    )
+
+
+def _sustainability(ctx: Context) -> str:
+    from ogf_aws.carbon_api.source import offered
+
+    months = offered(ctx, Window())
+    return (
+        f"has figures of {len(months)} months, {min(months)} to {max(months)}"
+        if months
+        else "has no figures yet"
+    )
+
+
+def _cost_explorer(ctx: Context) -> str:
+    """One request, which costs what any other does: nothing else proves the permission."""
+    from ogf_aws.cost_explorer.source import ask
+
+    today = dt.datetime.now(dt.UTC).date()
+    period = {"Start": str(today - dt.timedelta(days=2)), "End": str(today - dt.timedelta(days=1))}
+    ctx.call(ask, ctx.settings, "ce:GetCostAndUsage", TimePeriod=period, Granularity="DAILY")
+    return "answers; this request cost $0.01"
+
+
+_ASKED: dict[str, Callable[[Context], str]] = {
+    "carbon_api": _sustainability,
+    "cost_explorer": _cost_explorer,
+}
 
 
 def _s3_steps(ctx: Context, store: ObjectStore) -> tuple[Step, ...]:

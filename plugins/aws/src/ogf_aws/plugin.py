@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ogf.files import ObjectStore
-    from ogf.hookspecs import ArrowStream, Check, Context, Partition, Request, Verdict
+    from ogf.hookspecs import ArrowStream, Check, Context, Found, Partition, Request, Verdict
     from ogf.window import Window
 
 # Streams that are files at a location; the others ask an API. Each stream is a package with `source` and `mapping`.
@@ -27,6 +27,12 @@ def _demo(folder: Path) -> Mapping[str, Any]:
     from ogf_aws.demo import write_exports
 
     return write_exports(folder)
+
+
+def _policy(missing: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    from ogf_aws.policy import document
+
+    return "AWS: an IAM policy that grants what is missing", document(missing)
 
 
 @hookimpl
@@ -80,6 +86,7 @@ def provider() -> Provider:
         ),
         lookups={f"aws_{name}": Path(str(files("ogf_aws").joinpath(f"data/{name}.csv"))) for name in _TABLES},
         demo=_demo,
+        policy=_policy,
     )
 
 
@@ -143,6 +150,13 @@ def check(ctx: Context, stream: str) -> Iterable[Check]:
     from ogf_aws.doctor import check as checks
 
     return checks(ctx, stream)
+
+
+@hookimpl
+def discover(ctx: Context) -> Iterable[Found | Check]:
+    from ogf_aws.discover import discover as discovered
+
+    return discovered(ctx)
 
 
 def _store(ctx: Context, stream: str) -> ObjectStore:
