@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Streams that are files at a location; the others ask an API. Each stream is a package with `source` and `mapping`.
 _FILES = ("carbon", "cur", "focus")
+# Streams whose rows may name accounts by their ids alone.
+_NAMELESS = ("carbon", "carbon_api", "cur")
 _TABLES = ("regions", "region_names", "region_prefixes", "services", "line_item_types", "emission_units")
 
 
@@ -92,16 +94,23 @@ def provider() -> Provider:
 
 @hookimpl
 def partitions(ctx: Context, stream: str, window: Window) -> Iterable[Partition]:
-    listed: Iterable[Partition] = _source(stream).partitions(ctx, window)
+    from ogf_aws.organization import learn_names
+
+    listed: list[Partition] = list(_source(stream).partitions(ctx, window))
+    if stream in _NAMELESS and any(not partition.local for partition in listed):
+        learn_names(ctx)
     return listed
 
 
 @hookimpl
 def fetch(ctx: Context, request: Request) -> Page:
+    from ogf_aws.organization import with_names
+
     stream = request.params["stream"]
     if stream in _FILES:
         store = _store(ctx, stream)
-        return Page(store.download(request.params["key"], request.params["etag"], ctx.scratch))
+        file = store.download(request.params["key"], request.params["etag"], ctx.scratch)
+        return Page(with_names(ctx, file) if store.remote else file)
     page: Page = _source(stream).fetch(ctx, request)
     return page
 
@@ -117,16 +126,18 @@ def paginate(request: Request, page: Page) -> Request | None:
 
 @hookimpl
 def to_activities(ctx: Context, request: Request, page: Page) -> ArrowStream:
+    from ogf_aws.organization import named
+
     params = request.params
     stream = params["stream"]
     if stream not in _FILES:
-        return ctx.duckdb.sql(_mapping(stream).activities_sql(page.data, params))
+        return named(ctx.duckdb.sql(_mapping(stream).activities_sql(page.data, params)), page.data)
     table = ctx.rows(page.data)
     if not table.names:  # not even a header: a delivery without rows
         return ctx.duckdb.sql("SELECT CAST(NULL AS UUID) AS activity_id WHERE false")
     only = (params["account"], params["month"]) if "account" in params else None
     expected = params.get("expected", {})
-    return ctx.duckdb.sql(_mapping(stream).activities_sql(table, only=only, **expected))
+    return named(ctx.duckdb.sql(_mapping(stream).activities_sql(table, only=only, **expected)), page.data)
 
 
 @hookimpl

@@ -146,6 +146,9 @@ class AwsSettings(ProviderSettings):
     account_id: Annotated[OptionalText, BeforeValidator(_no_number), AfterValidator(_account)] = Field(
         default=None, description="expected payer; a mismatch is an error before any data moves"
     )
+    account_names: Flag = Field(
+        default=True, description="ask AWS Organizations for the names of accounts, where that is allowed"
+    )
     bucket: Annotated[OptionalText, AfterValidator(_bucket)] = Field(
         default=None, json_schema_extra={"env": "AWS_S3_BUCKET", "aliases": ["s3_bucket"]}
     )

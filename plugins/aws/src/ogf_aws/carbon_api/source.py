@@ -17,6 +17,7 @@ from ogf.paging import CursorPages
 from ogf.window import Month, Window
 from ogf_aws.caller import calling_account
 from ogf_aws.errors import located
+from ogf_aws.organization import NamedPage, names_of
 from ogf_aws.published import say_if_unpublished
 from ogf_aws.session import client
 
@@ -64,7 +65,9 @@ def fetch(ctx: Context, request: Request) -> Page:
         **({"NextToken": params["NextToken"]} if "NextToken" in params else {}),
     )
     body = json.dumps({"Results": answer["Results"]}, default=_text).encode()
-    return Page(pages.keep(ctx, body, params["source"], pages.JsonPage, next=answer.get("NextToken")))
+    return Page(
+        pages.keep(ctx, body, params["source"], NamedPage, next=answer.get("NextToken"), names=names_of(ctx))
+    )
 
 
 def following(request: Request, page: Page) -> Request | None:
