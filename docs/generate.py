@@ -55,7 +55,8 @@ def tables() -> str:
         "Made by `make docs`.\n",
         "## activities\n",
         "The rows of the current loads, as a view over `activity_log` and `loads`.",
-        "`activities_as_of(time)` gives an earlier day's.\n",
+        "`activities_as_of(time)` gives an earlier day's; `activities_history` has the superseded loads too, with",
+        "`load_status`, `published_at` and `superseded_at`.\n",
         "| column | type | meaning |\n|---|---|---|",
     ]
     parts += [f"| `{item.name}` | {item.type} | {item.comment} |" for item in activity_columns()]

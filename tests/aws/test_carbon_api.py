@@ -283,3 +283,24 @@ def test_streams_that_are_asked_for_but_not_configured_name_what_is_missing(ware
     one = warehouse(ingestion__aws__carbon_api__enabled=False)
     with pytest.raises(ConfigError, match=r"carbon needs ingestion\.aws\.carbon\.location"):
         one.run()
+
+
+class TestDoctor:
+    def checks(self, warehouse):
+        run = warehouse.provider_run()
+        with run.task_context("carbon_api") as ctx:
+            return {
+                found.name: (found.ok, found.detail, found.hint)
+                for found in run.plugin.check(ctx, "carbon_api")
+            }
+
+    def test_it_says_which_months_can_be_read(self, warehouse, cloud):
+        checks = self.checks(warehouse())
+        assert checks["figures"][:2] == (True, "2026-01 to 2026-02 can be read")
+        cloud.rows = []
+        assert "no figures yet" in self.checks(warehouse())["figures"][1]
+
+    def test_a_missing_permission_is_named(self, warehouse, cloud):
+        cloud.fail("AccessDeniedException", 403)
+        ok, _, hint = self.checks(warehouse())["figures"]
+        assert (ok, hint) == (False, "grant sustainability:GetEstimatedCarbonEmissions")

@@ -318,3 +318,33 @@ class TestS3:
             ("carbon", 5),
             ("cur", 10),
         ]
+
+
+class TestDoctor:
+    def checks(self, warehouse, stream="carbon"):
+        run = warehouse.provider_run()
+        with run.task_context(stream) as ctx:
+            return {
+                found.name: (found.ok, found.detail, found.hint) for found in run.plugin.check(ctx, stream)
+            }
+
+    def test_it_names_months_and_model_versions(self, put, local):
+        put_carbon(put, packed(row()))
+        put_carbon(put, packed(row("2025-12", "v2.0.0", **TOTALS)), month="2025-12", version="v2.0.0")
+        assert self.checks(local())["months"][:2] == (
+            True,
+            "2025-12 to 2026-01, model versions v2.0.0, v3.0.0",
+        )
+
+    def test_it_tries_to_read_a_file(self, bucket, tmp_path):
+        put_carbon(bucket.put, packed(row()))
+        location = f"s3://{bucket.name}/exports"
+        warehouse = Warehouse(tmp_path / "ogf.duckdb", "", **places(location), **s3_settings(bucket))
+        assert [ok for ok, _, _ in self.checks(warehouse).values()] == [True] * 4
+        bucket.aws.faults.inject("HEAD /", "403 Forbidden", times=9)
+        ok, _, hint = self.checks(warehouse)["months"]
+        assert (ok, "kms:Decrypt" in hint) == (False, True)
+
+    def test_a_folder_of_something_else_fails(self, put, local):
+        put("exports/readme.txt", b"nothing")
+        assert self.checks(local())["months"][0] is False

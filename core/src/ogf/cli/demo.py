@@ -27,9 +27,10 @@ FROM activities WHERE cost IS NOT NULL GROUP BY ALL ORDER BY month, cost DESC, s
 
 # Added up as decimals: a sum of doubles depends on the order of its rows.
 _EMISSIONS = """
-SELECT strftime(timezone('UTC', period_start), '%Y-%m') AS month, provider_scope AS scope, accounting,
+SELECT strftime(timezone('UTC', period_start), '%Y-%m') AS month, provider, provider_scope AS scope, accounting,
     CAST(sum(CAST(emissions_kgco2e AS DECIMAL(38,12))) AS DECIMAL(18,2)) AS emissions_kgco2e
-FROM activities WHERE emissions_kgco2e IS NOT NULL GROUP BY ALL ORDER BY month, scope, accounting NULLS FIRST"""
+FROM activities WHERE emissions_kgco2e IS NOT NULL
+GROUP BY ALL ORDER BY month, provider, scope, accounting NULLS FIRST"""
 
 
 @click.command("demo")
@@ -54,8 +55,8 @@ def command(
     """Load sample exports and show what is in them.
 
     Writes the exports into a folder, loads them with the real pipeline and shows cost by month, service and region,
-    and the emissions that are reported, by month, scope and accounting. Needs no account and no network. Run it
-    twice: the second time nothing has changed.
+    and the emissions that are reported, by month, provider, scope and accounting. Needs no account and no network.
+    Run it twice: the second time nothing has changed.
     """
     del config_path
     from ogf import telemetry

@@ -1,4 +1,4 @@
-"""Sample exports for `ogf demo`: three months of a small company's Cost and Usage Report, in the layout of a bucket.
+"""Sample exports for `ogf demo`: three months of a small company's Cost and Usage Report and its carbon export.
 
 Everything is invented, and derived from the tables below by arithmetic and MD5 alone: each call writes the same bytes.
 There is a story in it: the company grows 4 % a month, works less at weekends, and moves its analytics from Virginia
@@ -14,6 +14,8 @@ import tempfile
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ogf_aws import demo_carbon
 
 if TYPE_CHECKING:
     import duckdb
@@ -209,7 +211,9 @@ def write_exports(folder: Path) -> dict[str, Any]:
         connection.execute(_KINDS + _PLACES + usage + _ITEMS.replace(":payer", PAYER))
         for month in MONTHS:
             _write_month(connection, folder / REPORT, month, Path(scratch))
-    return {"cur": {"location": str(folder)}}
+        months = {month: _following(month) for month in MONTHS}
+        carbon = demo_carbon.write(connection, folder / demo_carbon.EXPORT, months, payer=PAYER, put=_put)
+    return {"cur": {"location": str(folder / REPORT)}, "carbon": carbon}
 
 
 def _write_month(connection: duckdb.DuckDBPyConnection, report: Path, month: str, scratch: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ogf.errors import ErrorClass, OgfError, SourceError
+from ogf.files import ask
 from ogf.files.store import LocalStore
-from ogf.hookspecs import Check, Context
+from ogf.hookspecs import Check
 from ogf.window import Window
-from ogf_aws.caller import calling_account
+from ogf_aws.carbon import source as carbon
+from ogf_aws.carbon_api import source as carbon_api
+from ogf_aws.cost_explorer import source as cost_explorer
 from ogf_aws.errors import located, rules
 from ogf_aws.exports.discovery import first_manifest, read_manifest
 from ogf_aws.policy import missing_for
@@ -20,9 +22,10 @@ from ogf_aws.session import client, credentials_source
 from ogf_aws.settings import location_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ogf.files.store import ObjectStore
+    from ogf.hookspecs import Context
     from ogf_aws.settings import AwsSettings
 
     # A step says what it found, or raises.
@@ -42,16 +45,19 @@ def check(ctx: Context, stream: str) -> Iterator[Check]:
             hint=f"set {', '.join(missing)}",
         )
         return
-    if stream in _ASKED:
-        yield from _run(ctx, _api_steps(ctx, stream))
+    if stream in ("carbon_api", "cost_explorer"):
+        figures = _figures if stream == "carbon_api" else _costs
+        yield from _run(ctx, (*_caller_steps(ctx), ("figures", lambda: figures(ctx))))
         return
     try:
-        location = location_of(ctx.settings, stream)
-        store = open_store(ctx.settings, location)
+        store = open_store(ctx.settings, location_of(ctx.settings, stream))
     except OgfError as error:
         yield _failed("location", error)
         return
-    yield from _run(ctx, _local_steps(ctx, store) if isinstance(store, LocalStore) else _s3_steps(ctx, store))
+    yield from _run(
+        ctx,
+        _local_steps(ctx, store, stream) if isinstance(store, LocalStore) else _s3_steps(ctx, store, stream),
+    )
 
 
 def _run(ctx: Context, steps: Iterable[Step]) -> Iterator[Check]:
@@ -68,54 +74,29 @@ def _failed(name: str, error: OgfError, *, missing: tuple[tuple[str, str], ...] 
     return Check(name, ok=False, detail=f"{where}{error.message}", hint=error.hint, missing=missing)
 
 
-def _api_steps(ctx: Context, stream: str) -> tuple[Step, ...]:
-    return (
-        ("credentials", lambda: _credentials(ctx)),
-        ("account", lambda: f"the figures of account {calling_account(ctx, stream)}"),
-        ("service", lambda: _ASKED[stream](ctx)),
-    )
-
-
-def _sustainability(ctx: Context) -> str:
-    from ogf_aws.carbon_api.source import offered
-
-    months = offered(ctx, Window())
-    return (
-        f"has figures of {len(months)} months, {min(months)} to {max(months)}"
-        if months
-        else "has no figures yet"
-    )
-
-
-def _cost_explorer(ctx: Context) -> str:
-    """One request, which costs what any other does: nothing else proves the permission."""
-    from ogf_aws.cost_explorer.source import ask
-
-    today = dt.datetime.now(dt.UTC).date()
-    period = {"Start": str(today - dt.timedelta(days=2)), "End": str(today - dt.timedelta(days=1))}
-    ctx.call(ask, ctx.settings, "ce:GetCostAndUsage", TimePeriod=period, Granularity="DAILY")
-    return "answers; this request cost $0.01"
-
-
-_ASKED: dict[str, Callable[[Context], str]] = {
-    "carbon_api": _sustainability,
-    "cost_explorer": _cost_explorer,
-}
-
-
-def _s3_steps(ctx: Context, store: ObjectStore) -> tuple[Step, ...]:
+def _caller_steps(ctx: Context) -> tuple[Step, ...]:
     return (
         ("credentials", lambda: _credentials(ctx)),
         ("identity", lambda: _identity(ctx)),
-        ("bucket", lambda: _listed(ctx, store)),
-        ("manifest", lambda: _manifest(ctx, store)),
     )
 
 
-def _local_steps(ctx: Context, store: LocalStore) -> tuple[Step, ...]:
+def _s3_steps(ctx: Context, store: ObjectStore, stream: str) -> tuple[Step, ...]:
+    return (
+        *_caller_steps(ctx),
+        ("bucket", lambda: _listed(ctx, store)),
+        ("months", lambda: _carbon_months(ctx, store))
+        if stream == "carbon"
+        else ("manifest", lambda: _manifest(ctx, store)),
+    )
+
+
+def _local_steps(ctx: Context, store: LocalStore, stream: str) -> tuple[Step, ...]:
     return (
         ("folder", lambda: _folder(store)),
-        ("exports", lambda: _manifest_or_data(ctx, store)),
+        ("months", lambda: _carbon_months(ctx, store))
+        if stream == "carbon"
+        else ("exports", lambda: _manifest_or_data(ctx, store)),
     )
 
 
@@ -168,6 +149,32 @@ def _manifest(ctx: Context, store: ObjectStore) -> str:
         )
     read_manifest(ctx, store, key)
     return f"read {store.uri(key)}"
+
+
+def _carbon_months(ctx: Context, store: ObjectStore) -> str:
+    """List every month and, where there is a file of the newest, try whether it may be read."""
+    found = carbon.partitions(ctx, Window())
+    months = sorted(str(item.month) for item in found if item.month)
+    versions = sorted({item.key.rpartition("@")[2] for item in found if item.month})
+    request = next((request for item in reversed(found) for request in item.requests), None)
+    if request is not None:
+        ask(ctx, store, store.head, request.params["key"])
+    return f"{months[0]} to {months[-1]}, model versions {', '.join(versions)}" if months else "no month yet"
+
+
+def _figures(ctx: Context) -> str:
+    months = sorted(map(str, carbon_api.offered(ctx, Window())))
+    if not months:
+        return "the answer has no months: this account has no figures yet"
+    return f"{months[0]} to {months[-1]} can be read"
+
+
+def _costs(ctx: Context) -> str:
+    """One request, which costs what any other does: nothing else proves the permission."""
+    today = dt.datetime.now(dt.UTC).date()
+    period = {"Start": str(today - dt.timedelta(days=2)), "End": str(today - dt.timedelta(days=1))}
+    ctx.call(cost_explorer.ask, ctx.settings, "ce:GetCostAndUsage", TimePeriod=period, Granularity="DAILY")
+    return "Cost Explorer answers; this request cost $0.01"
 
 
 def _folder(store: LocalStore) -> str:
