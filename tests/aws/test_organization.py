@@ -32,8 +32,8 @@ def organization(monkeypatch):
 
 @pytest.fixture
 def warehouse(tmp_path, bucket):
-    rows = [*lines(2, line_item_usage_account_id=SHOP), *lines(1, line_item_usage_account_id=OTHER)]
-    put_legacy(bucket.put, [gz(csv_file(rows))])
+    files = [lines(2, line_item_usage_account_id=SHOP), lines(1, line_item_usage_account_id=OTHER)]
+    put_legacy(bucket.put, [gz(csv_file(rows)) for rows in files])
     return Warehouse(tmp_path / "ogf.duckdb", f"s3://{bucket.name}", **s3_settings(bucket))
 
 

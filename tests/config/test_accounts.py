@@ -76,7 +76,7 @@ def test_a_rule_between_settings_is_judged_for_each_entry(configure):
 
 def test_rows_show_each_account_with_sources_and_no_secrets(configure):
     rows = {row.key: row for row in configure(YAML, environ=ENVIRON).describe()}
-    assert rows["ingestion.cloud.accounts.1.name"].value == "us"
+    assert rows["ingestion.cloud.accounts.1.name"] == ("ingestion.cloud.accounts.1.name", "us", "ogf.yaml:11")
     assert rows["ingestion.cloud.accounts.1.bucket"] == (
         "ingestion.cloud.accounts.1.bucket",
         "two",

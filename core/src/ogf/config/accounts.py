@@ -94,7 +94,8 @@ class _Entry(Gatherer):
             self._sources.mistakes.add(
                 f"{self._key}.{NAME} is {name!r}, as another account's; names must differ.", where=where
             )
-        for key in SHARED & set(node.value):
+        self._sources.found[f"{self._key}.{NAME}"] = where
+        for key in sorted(SHARED & set(node.value)):
             text = f"{self._key}.{key} is the same for all accounts; set {self._common.dotted((key,))}."
             self._sources.mistakes.add(text, where=self._sources.document.at(node.value[key].line))
         own = {key: child for key, child in node.value.items() if key != NAME and key not in SHARED}

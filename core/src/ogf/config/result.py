@@ -68,7 +68,8 @@ class Config:
             rows += self._rows(f"ingestion.{name}.", name, model, only=SHARED if several else None)
             for number, account in enumerate(self.accounts.get(name, ())):
                 above = f"ingestion.{name}.{ACCOUNTS}.{number}."
-                rows.append(Row(f"{above}{NAME}", account.name, "the list of accounts"))
+                key = f"{above}{NAME}"
+                rows.append(Row(key, account.name, self.sources.get(key, "default")))
                 own = frozenset(type(account.settings).model_fields) - SHARED
                 rows += self._rows(above, name, account.settings, only=own)
         return rows

@@ -74,12 +74,14 @@ def named(relation: duckdb.DuckDBPyRelation, data: Any) -> duckdb.DuckDBPyRelati
     if not names or "account_id" not in relation.columns:
         return relation
     pairs = ", ".join(f"({literal(account)}, {literal(name)})" for account, name in names.items())
-    filled = "coalesce(page.account_name, known.name)" if "account_name" in relation.columns else "known.name"
-    rest = "page.* EXCLUDE (account_name)" if "account_name" in relation.columns else "page.*"
+    filled = (
+        "coalesce(aws_page.account_name, known.name)" if "account_name" in relation.columns else "known.name"
+    )
+    rest = "aws_page.* EXCLUDE (account_name)" if "account_name" in relation.columns else "aws_page.*"
     return relation.query(
-        "page",
-        f"SELECT {rest}, {filled} AS account_name FROM page "
-        f"LEFT JOIN (VALUES {pairs}) AS known (id, name) ON known.id = page.account_id",
+        "aws_page",
+        f"SELECT {rest}, {filled} AS account_name FROM aws_page "
+        f"LEFT JOIN (VALUES {pairs}) AS known (id, name) ON known.id = aws_page.account_id",
     )
 
 
