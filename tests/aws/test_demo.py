@@ -111,3 +111,54 @@ def test_demo_account_ids_keep_their_leading_zeros(folder):
         account for (account,) in raw(folder, 'SELECT DISTINCT "lineItem/UsageAccountId" FROM exports')
     }
     assert accounts == {"000000000100", "000000000201", "000000000202", "111122223333"}
+
+
+@pytest.fixture(scope="module")
+def carbon(tmp_path_factory):
+    place = tmp_path_factory.mktemp("demo-carbon")
+    given = write_exports(place / "exports")
+    plugin = plugins.load("aws")
+    overrides = {f"ingestion.aws.{name}.location": section["location"] for name, section in given.items()}
+    settings = config.load(
+        environ={},
+        overrides={"warehouse.path": place / "ogf.duckdb", "runner.workers": 1, **overrides},
+        providers={"aws": plugin.provider.settings},
+        installed=["aws"],
+    )
+    run = ProviderRun(plugin, settings)
+    result = run.run(Options())
+    assert (result.status, result.message) == ("succeeded", "")
+    with run.warehouse.reading() as connection:
+        yield lambda sql: connection.execute(sql).fetchall()
+
+
+class TestCarbon:
+    """The carbon export of the demo: the first month in two model versions."""
+
+    def test_every_month_is_there_and_the_older_version_is_history(self, carbon):
+        asked = (
+            "SELECT DISTINCT strftime(timezone('UTC', period_start), '%Y-%m'), model_version, load_status "
+            "FROM activities_history WHERE stream = 'carbon' ORDER BY ALL"
+        )
+        assert carbon(asked) == [
+            (MONTHS[0], "v2.0.0", "superseded"),
+            *[(month, "v3.0.0", "current") for month in MONTHS],
+        ]
+
+    def test_both_versions_have_the_same_totals(self, carbon):
+        asked = (
+            "SELECT sum(CAST(quantity AS DECIMAL(38,6))) FROM activities_history WHERE stream = 'carbon' "
+            f"AND strftime(timezone('UTC', period_start), '%Y-%m') = '{MONTHS[0]}' "
+            "AND model_version = '{}' AND coalesce(accounting, '{}') = '{}'"
+        )
+        for method in ("location", "market"):
+            old, new = (carbon(asked.format(version, method, method)) for version in ("v2.0.0", "v3.0.0"))
+            assert old == new
+
+    def test_location_based_scope_two_falls_as_the_analytics_move(self, carbon):
+        asked = (
+            "SELECT sum(emissions_kgco2e) FROM activities WHERE provider_scope = 2 AND accounting = 'location' "
+            "GROUP BY period_start ORDER BY period_start"
+        )
+        first, second, third = (total for (total,) in carbon(asked))
+        assert first > second > third > 0

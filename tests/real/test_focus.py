@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from aws.cur_files import Warehouse, folder_put, put_export
 from gcp.export_files import Exports
 
 from ogf import focus
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.skipif(
 
 FILES = sorted(path.relative_to(SAMPLES).as_posix() for path in FOCUS.rglob("*.csv"))
 USAGE = [name for name in FILES if "_cost_and_usage_" in name or name.endswith("focus_sample.csv")]
+AMAZON = [name for name in USAGE if Path(name).name.startswith("aws_")]
 GOOGLE = [name for name in USAGE if Path(name).name.startswith("gcp_")]
 COMMITMENTS = [name for name in FILES if "_contract_commitment_" in name]
 SCENARIOS = [name for name in FILES if Path(name).name.startswith("scenarios_")]
@@ -177,6 +179,32 @@ def test_googles_files_through_the_plugin(google, name):
     )
     assert warehouse.column("count(*)", table="activities WHERE category = 'cloud_other' AND service IS NOT NULL "
                             "AND service = 'Compute Engine'") == [0]  # fmt: skip
+    assert warehouse.run().count("unchanged") == len(result.partitions)
+
+
+@pytest.mark.parametrize("delivered", [False, True], ids=["loose", "with a manifest"])
+@pytest.mark.parametrize("name", AMAZON, ids=lambda name: Path(name).stem)
+def test_amazons_files_through_the_plugin(tmp_path, name, delivered):
+    body = (SAMPLES / name).read_bytes()
+    if delivered:
+        put_export(folder_put(tmp_path), [body], month="2026-05", suffix="csv", report="focus")
+    else:
+        folder_put(tmp_path)("exports/focus.csv", body)
+    locations = {
+        "ingestion__aws__cur__location": None,
+        "ingestion__aws__focus__location": str(tmp_path / "exports"),
+    }
+    warehouse = Warehouse(tmp_path / "ogf.duckdb", "", **locations)
+    result = warehouse.run()
+    assert (result.status, result.rejected) == ("succeeded", 0)
+
+    def ask(columns, table="activities"):
+        return warehouse.query(f"SELECT {columns} FROM {table}")
+
+    if not delivered:
+        expect_all_rows(ask, name)
+    billed = Decimal(totals(name)["sums"]["cost"]["BilledCost"]["sum"])
+    assert ask("count(*), sum(cost)") == [(totals(name)["rows"], billed)]
     assert warehouse.run().count("unchanged") == len(result.partitions)
 
 
