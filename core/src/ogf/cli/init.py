@@ -26,10 +26,9 @@ _HEAD = """\
 """
 
 _ACCOUNTS = """\
-    # several payers, tenants or billing accounts: each entry starts from what is set above and says what is different
-    #accounts:
-    #- name: first
-    #- name: second""".splitlines()
+    # accounts: several payers, tenants or billing accounts; an entry has a name and what is different for it
+    #   - {name: first}
+    #   - {name: second}""".splitlines()
 
 
 @click.command("init")

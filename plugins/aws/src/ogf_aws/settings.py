@@ -114,8 +114,7 @@ class CostExplorerSettings(Section):
     max_cost_usd: Positive = Field(default=1.0, description="what one run may spend at most, in USD")
     group_by: Annotated[Text, AfterValidator(checked)] = Field(
         default="SERVICE",
-        description="beside USAGE_TYPE: SERVICE, LINKED_ACCOUNT, REGION, OPERATION, INSTANCE_TYPE, RECORD_TYPE, "
-        "TAG:key or COST_CATEGORY:name",
+        description="beside USAGE_TYPE: a dimension such as LINKED_ACCOUNT, TAG:key or COST_CATEGORY:name",
     )
     granularity: Literal["monthly", "daily"] = Field(
         default="monthly", description="of the rows; daily ones take more pages"
