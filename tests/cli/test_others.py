@@ -101,7 +101,11 @@ def test_status(place: Place) -> None:
 def test_providers(empty: Place) -> None:
     assert re.search(r"aws +ogf-aws \S+ +.*cur", empty("providers").stdout)
     aws, azure, gcp = json.loads(empty("providers", "--json").stdout)
-    assert (aws["provider"], aws["streams"], aws["problem"]) == ("aws", "cur", "")
+    assert (aws["provider"], aws["streams"], aws["problem"]) == (
+        "aws",
+        "carbon, carbon_api, cur, focus, cost_explorer",
+        "",
+    )
     assert (azure["provider"], azure["problem"]) == ("azure", "")
     assert azure["streams"] == "carbon, focus, actual_cost, cost_query, mcfs"
     assert (gcp["provider"], gcp["streams"], gcp["problem"]) == ("gcp", "carbon, billing, focus", "")
