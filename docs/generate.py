@@ -43,6 +43,9 @@ def settings() -> str:
             f"| `ingestion.{name}.{'.'.join(item.path)}` | `{'`, `'.join(item.env)}` |"
             for item in settings_of(provider.settings, provider=name)
         ]
+        parts.append(
+            f"| `ingestion.{name}.accounts` | none: a list in the file, see [accounts](../how-to/accounts.md) |"
+        )
     return "\n".join(parts) + "\n"
 
 

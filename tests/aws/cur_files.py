@@ -269,7 +269,7 @@ class _Between(Silent):
     def __init__(self, function: Callable[[], object]) -> None:
         self.function = function
 
-    def planned(self, provider: str, *, partitions: int, chains: int) -> None:
+    def planned(self, provider: str, *, partitions: int, chains: int, costs: Sequence[str] = ()) -> None:
         self.function()
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from aws.service_fake import ServiceFake
 
 from ogf_aws.doctor import check
 from ogf_aws.settings import AwsSettings
@@ -31,9 +32,9 @@ class Ctx:
         self.cache = {}
         self.calls = []
 
-    def call(self, function, *args):
+    def call(self, function, *args, **named):
         self.calls.append(function)
-        return function(*args)
+        return function(*args, **named)
 
 
 def outcome(settings: AwsSettings) -> dict[str, bool]:
@@ -133,3 +134,23 @@ class TestFolder:
         found = last(reading(tmp_path))
         assert found.ok
         assert "January.CSV.gz" in found.detail
+
+
+class TestCostExplorer:
+    def test_is_tried_with_one_request_and_says_what_it_cost(self, aws, monkeypatch):
+        with ServiceFake("ce", {"GetCostAndUsage": lambda _: {"ResultsByTime": []}}) as fake:
+            monkeypatch.setenv(*fake.environment)
+            ctx = Ctx(aws.settings(cost_explorer={"enabled": "yes"}))
+            found = list(check(ctx, "cost_explorer"))
+        assert [item.ok for item in found] == [True, True, True]
+        assert "$0.01" in found[-1].detail
+        assert (len(fake.calls), fake.mistakes) == (1, [])
+
+    def test_a_refusal_names_the_permission(self, aws, monkeypatch):
+        with ServiceFake("ce", {}) as fake:
+            monkeypatch.setenv(*fake.environment)
+            fake.fail("AccessDeniedException")
+            found = list(check(Ctx(aws.settings(cost_explorer={"enabled": "yes"})), "cost_explorer"))[-1]
+        assert not found.ok
+        assert "ce:GetCostAndUsage" in found.hint
+        assert found.missing == (("ce:GetCostAndUsage", "*"),)

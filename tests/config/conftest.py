@@ -27,7 +27,7 @@ class CurSettings(Section):
     accounts: Texts = ()
 
 
-class Account(Section):
+class Place(Section):
     role_arn: OptionalText = None
     bucket: Text = Field(json_schema_extra={"aliases": ["s3_bucket"]})
     client_secret: Secret | None = None
@@ -46,7 +46,7 @@ class CloudSettings(ProviderSettings):
     verbose: Flag = False
     pause: Duration = 1.0
     cur: CurSettings = CurSettings()
-    accounts: tuple[Account, ...] = ()
+    places: tuple[Place, ...] = ()
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:

@@ -134,9 +134,9 @@ def test_doctor_rows_show_values_but_only_set_or_not_set_for_secrets(configure):
 
 
 def test_doctor_rows_hide_credentials_inside_lists(configure):
-    yaml = "ingestion: {cloud: {accounts: [{bucket: b, client_secret: planted-value}]}}"
+    yaml = "ingestion: {cloud: {places: [{bucket: b, client_secret: planted-value}]}}"
     rows = {row.key: row.value for row in configure(yaml).describe()}
-    assert rows["ingestion.cloud.accounts"] == '[{"role_arn": null, "bucket": "b", "client_secret": "set"}]'
+    assert rows["ingestion.cloud.places"] == '[{"role_arn": null, "bucket": "b", "client_secret": "set"}]'
 
 
 def test_null_means_not_written_and_an_alias_is_as_good_as_the_name(configure):
@@ -146,13 +146,13 @@ def test_null_means_not_written_and_an_alias_is_as_good_as_the_name(configure):
           cloud:
             org_id:
             page_size: ~
-            accounts:
+            places:
               - {s3_bucket: one}
               - {bucket: two, role_arn: null}
         """
     )
     assert config.providers["cloud"].org_id is None
-    assert [account.bucket for account in config.providers["cloud"].accounts] == ["one", "two"]
+    assert [place.bucket for place in config.providers["cloud"].places] == ["one", "two"]
 
 
 def test_an_empty_file_and_an_empty_section_are_fine(configure):

@@ -122,7 +122,7 @@ def test_b108_a_reference_that_leads_nowhere_is_a_configuration_error(configure,
         f"ingestion: {{cloud: {{client_secret: [{PLANTED}]}}}}",
         f"ingestion: {{cloud: {{client_id: id, client_secret: {PLANTED}, max_retries: {PLANTED}}}}}",
         f"server: {{env: production}}\nauth: {{jwt_secret: {PLANTED}}}",
-        f"ingestion: {{cloud: {{accounts: [{{bucket: b, client_secret: [{PLANTED}]}}]}}}}",
+        f"ingestion: {{cloud: {{places: [{{bucket: b, client_secret: [{PLANTED}]}}]}}}}",
         f"ingestion:\n  cloud:\n    client_secret: *{PLANTED}\n",
         f"ingestion:\n  cloud:\n    client_secret: !{PLANTED} x\n",
         f"ingestion:\n  cloud:\n    client_secret: '{PLANTED}\n",
@@ -146,7 +146,7 @@ def test_b103_secrets_lists_every_value_for_redaction(configure):
           cloud:
             client_id: id
             client_secret: '{key_file}'
-            accounts: [{{bucket: b, client_secret: {PLANTED}}}]
+            places: [{{bucket: b, client_secret: {PLANTED}}}]
         """
     )
     assert config.secrets() == {"api-key-value", "jwt-secret-value", key_file, PLANTED, "-----BEGIN\nabc"}

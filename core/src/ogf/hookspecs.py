@@ -1,4 +1,4 @@
-"""The contract between the core and a provider plugin: five hooks, two optional ones, and their values.
+"""The contract between the core and a provider plugin: its hooks, required and optional, and their values.
 
 A plugin is a module (or object) named in its distribution's metadata::
 
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
@@ -30,6 +31,7 @@ import pluggy
 from ogf.errors import ErrorClass
 
 if TYPE_CHECKING:
+    import datetime as dt
     from pathlib import Path
 
     import duckdb
@@ -56,6 +58,9 @@ class Stream:
         editions: keys end in `@<edition>`; of partitions that are alike up to there, only the newest edition that is
             loaded is current, the others are history (`ogf.runner.editions`).
         billing: rows carry cost, not emissions.
+        rate_limit_per_sec: requests a second of this stream, where that is less than the provider allows.
+        page_price: what one page costs, in USD: said before a run, counted after it, and never above the setting
+            `max_cost_usd` of the stream's section, if it has one.
         title: what logs call it: "failed to ingest S3 CUR".
         page_event: the log event of a finished page.
     """
@@ -66,6 +71,8 @@ class Stream:
     unique_ids: bool = False
     editions: bool = False
     billing: bool = False
+    rate_limit_per_sec: float | None = None
+    page_price: Decimal = Decimal(0)
     title: str = ""
     page_event: str = "page processed"
 
@@ -78,6 +85,7 @@ class Provider:
         settings: the pydantic model of `ingestion.<name>`; its limit fields carry the provider's defaults.
         lookups: table name → CSV file, registered once in every worker's DuckDB connection, all text.
         demo: writes sample exports into a folder and returns the settings that read them (`ogf demo`).
+        policy: writes the grants for permissions that checks found missing, ready to paste: a title and the document.
     """
 
     name: str
@@ -86,6 +94,7 @@ class Provider:
     title: str = ""
     lookups: Mapping[str, Path] = field(default_factory=dict)
     demo: Callable[[Path], Mapping[str, Any]] | None = None
+    policy: Callable[[Iterable[tuple[str, str]]], tuple[str, str]] | None = None
 
     def stream(self, name: str) -> Stream:
         return next(stream for stream in self.streams if stream.name == name)
@@ -126,7 +135,8 @@ class Partition:
             hashed after extraction instead.
         requests: the first request of each independent chain; none at all is a partition without rows.
         month: first month of the data, for windows and display.
-        source: where an auditor finds it.
+        fresh_since: without a version: what was read whole since then, from the same `source`, is not read again.
+        source: where an auditor finds it; what is asked there, if that may change.
         local: its pages are this machine's own files, so no remote call is made and no limiter token is taken.
         overlapping: its exports may repeat each other's rows: a row counts as often as in the one that has it most.
     """
@@ -136,6 +146,7 @@ class Partition:
     version: str | None
     requests: tuple[Request, ...]
     month: Month | None = None
+    fresh_since: dt.datetime | None = None
     source: str = ""
     notices: tuple[Notice, ...] = ()
     problem: Problem | None = None
@@ -169,12 +180,33 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Check:
-    """One line of `ogf doctor`: what was tried, whether it worked, and what to do if not."""
+    """One line of `ogf doctor`: what was tried, whether it worked, and what to do if not.
+
+    Attributes:
+        missing: (action, resource) of permissions to grant, for the provider's `policy`.
+    """
 
     name: str
     ok: bool
     detail: str = ""
     hint: str = ""
+    missing: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A source that exists at the provider and is not read yet, for `ogf doctor` and `ogf init`.
+
+    Attributes:
+        title: what it is, and where.
+        settings: what to set below the provider's section, dotted.
+        note: what may be wrong with it.
+    """
+
+    stream: str
+    title: str
+    settings: Mapping[str, str]
+    note: str = ""
 
 
 class ArrowStream(Protocol):
@@ -262,3 +294,10 @@ class ProviderSpec:
     @hookspec(firstresult=True)
     def check(self, ctx: Context, stream: str) -> Iterable[Check]:  # type: ignore[empty-body]
         """Really try credentials and permissions for `ogf doctor`, naming what is missing."""
+
+    @hookspec(firstresult=True)
+    def discover(self, ctx: Context) -> Iterable[Found | Check]:  # type: ignore[empty-body]
+        """Look for sources that exist and are not read yet, best first. A `Check` tells what could not be looked for.
+
+        The core's default: none.
+        """

@@ -19,6 +19,7 @@ from ogf.hookspecs import (
     PROJECT,
     Check,
     Context,
+    Found,
     Page,
     Partition,
     Provider,
@@ -206,6 +207,9 @@ class Plugin:
     def check(self, ctx: Context, stream: str) -> Iterable[Check]:
         return cast("Iterable[Check]", self._hook.check(ctx=ctx, stream=stream))
 
+    def discover(self, ctx: Context) -> Iterable[Found | Check]:
+        return cast("Iterable[Found | Check]", self._hook.discover(ctx=ctx))
+
     def hooks(self) -> list[str]:
         """Names of the hooks this plugin implements itself."""
         return [
@@ -236,4 +240,8 @@ class _Defaults:
 
     @hookimpl(trylast=True)
     def check(self) -> list[Check]:
+        return []
+
+    @hookimpl(trylast=True)
+    def discover(self) -> list[Found | Check]:
         return []

@@ -50,13 +50,17 @@ def command(
         _row(error.where, Check("plugin", ok=False, detail=error.message, hint=error.hint))
         for error in broken
     ]
+    policies = []
     for plugin in plugins:
-        rows += [
-            _row(f"{plugin.provider.name} {stream}", check) for stream, check in _provider(plugin, config)
-        ]
+        checks = [*_provider(plugin, config), *_discovered(plugin, config)]
+        rows += [_row(f"{plugin.provider.name} {where}".strip(), check) for where, check in checks]
+        missing = dict.fromkeys(pair for _, check in checks for pair in check.missing)
+        if missing and plugin.provider.policy is not None:
+            policies.append(plugin.provider.policy(missing))
     described = [row._asdict() for row in config.describe()] if settings or as_json else []
     if as_json:
-        write_json({"checks": rows, "settings": described})
+        documents = [{"title": title, "document": text} for title, text in policies]
+        write_json({"checks": rows, "settings": described, "policies": documents})
     else:
         if described:
             write_table(("setting", "value", "source"), [tuple(row.values()) for row in described])
@@ -65,6 +69,8 @@ def command(
             click.echo(f"{mark}  {row['where']}: {row['check']}: {row['detail']}")
             if row["hint"]:
                 click.echo(f"      → {row['hint']}")
+        for title, text in policies:
+            click.echo(f"\n{title}\n{text}")
     return ExitCode.SUCCEEDED if all(row["ok"] for row in rows) else ExitCode.FAILED
 
 
@@ -103,7 +109,7 @@ def _provider(plugin: Plugin, config: Config) -> Iterator[tuple[str, Check]]:
     from ogf.runner.run import ProviderRun
 
     run = ProviderRun(plugin, config)
-    missing = {stream.name: run.settings.missing(stream.name) for stream in plugin.provider.streams}
+    missing = {stream.name: run.missing(stream.name) for stream in plugin.provider.streams}
     some = not all(missing.values())
     for stream in plugin.provider.streams:
         if needs := " and ".join(missing[stream.name]):
@@ -115,6 +121,36 @@ def _provider(plugin: Plugin, config: Config) -> Iterator[tuple[str, Check]]:
                 else Check("settings", ok=False, detail="not configured", hint=f"set {needs}"),
             )
             continue
-        with run.task_context(stream.name) as ctx:
-            for check in plugin.check(ctx, stream.name):
-                yield stream.name, check
+        for account in run.accounts:
+            if not account.settings.missing(stream.name):
+                where = f"{stream.name} ({account.name})" if account.name else stream.name
+                with run.task_context(stream.name, account=account.name) as ctx:
+                    for check in plugin.check(ctx, stream.name):
+                        yield where, check
+
+
+def _discovered(plugin: Plugin, config: Config) -> Iterator[tuple[str, Check]]:
+    """What there is to read besides, as checks that pass."""
+    from ogf.hookspecs import Check
+    from ogf.runner.run import ProviderRun
+
+    run = ProviderRun(plugin, config)
+    stream = plugin.provider.streams[0].name
+    for account in run.accounts:
+        with run.task_context(stream, account=account.name) as ctx:
+            try:
+                found = list(plugin.discover(ctx))
+            except OgfError as error:
+                found = [Check("discovery", ok=True, detail=f"nothing was looked for: {error.message}")]
+        for item in found:
+            about = f"({account.name})" if account.name else ""
+            if isinstance(item, Check):
+                yield about, item
+                continue
+            values = ", ".join(f"{key}: {value}" for key, value in item.settings.items())
+            note = f" ({item.note})" if item.note else ""
+            hint = f"to read it, set {values}; `ogf init --discover` writes that"
+            yield (
+                " ".join(part for part in (item.stream, about) if part),
+                Check("found", ok=True, detail=f"{item.title}{note}", hint=hint),
+            )

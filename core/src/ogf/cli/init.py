@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from ogf.cli.finding import Sources
     from ogf.plugins import Plugin
 
 _HEAD = """\
@@ -23,16 +25,23 @@ _HEAD = """\
 # Secrets may be written as env:NAME or file:PATH instead of in plain text. To set something, remove the `#` before it.
 """
 
+_ACCOUNTS = """\
+    # accounts: several payers, tenants or billing accounts; an entry has a name and what is different for it
+    #   - {name: first}
+    #   - {name: second}""".splitlines()
+
 
 @click.command("init")
 @click.option("--force", is_flag=True, help="Overwrite an existing file")
+@click.option("--discover", is_flag=True, help="Ask the providers what there is to read, and write that")
 @options.common
-def command(*, force: bool, config_path: Path | None, db: Path | None, as_json: bool) -> int:
+def command(*, force: bool, discover: bool, config_path: Path | None, db: Path | None, as_json: bool) -> int:
     """Write a commented ogf.yaml to start from.
 
-    It holds every setting of ogf and of the installed providers.
+    It holds every setting of ogf and of the installed providers. With --discover, the credentials at hand are used to
+    look for reports and exports, and what is found is set.
     """
-    del db, as_json
+    del as_json
     from ogf.plugins import installed, load
 
     path = config_path or Path("ogf.yaml")
@@ -44,12 +53,19 @@ def command(*, force: bool, config_path: Path | None, db: Path | None, as_json: 
             plugins.append(load(name))
         except PluginError as error:
             click.echo(f"left out: {error}", err=True)
-    path.write_text(_HEAD + "\n".join(_lines(plugins)) + "\n", encoding="utf-8")
+    found = {}
+    if discover:
+        from ogf.cli.finding import look_for_sources
+
+        found = look_for_sources(plugins, config_path=path if path.exists() else None, db=db)
+    path.write_text(_HEAD + "\n".join(_lines(plugins, found)) + "\n", encoding="utf-8")
     click.echo(f"{path} is written. Uncomment what you need, then: ogf doctor", err=True)
+    if not discover:
+        click.echo("`ogf init --discover` also looks for reports and exports, and sets them.", err=True)
     return ExitCode.SUCCEEDED
 
 
-def _lines(plugins: list[Plugin]) -> Iterator[str]:
+def _lines(plugins: list[Plugin], found: Mapping[str, Sources]) -> Iterator[str]:
     from ogf.config import Settings
     from ogf.config.shape import settings_of
 
@@ -65,7 +81,10 @@ def _lines(plugins: list[Plugin]) -> Iterator[str]:
         }
         yield ""
         yield f"  {provider.name}:  # {provider.title}".rstrip(" #")
-        yield from _fields(provider.settings, own, path=(), depth=2)
+        sources = found.get(provider.name)
+        yield from (f"    # not set: {also}" for also in (sources.others if sources else ()))
+        yield from _fields(provider.settings, own, path=(), depth=2, values=sources.values if sources else {})
+        yield from _ACCOUNTS
     for name in ("warehouse", "runner", "telemetry"):
         yield ""
         yield f"#{name}:"
@@ -78,9 +97,14 @@ def _model(annotation: object) -> type[BaseModel]:
 
 
 def _fields(
-    model: type[BaseModel], variables: Mapping[tuple[str, ...], str], *, path: tuple[str, ...], depth: int
+    model: type[BaseModel],
+    variables: Mapping[tuple[str, ...], str],
+    *,
+    path: tuple[str, ...],
+    depth: int,
+    values: Mapping[tuple[str, ...], str] = MappingProxyType({}),
 ) -> Iterator[str]:
-    """Each setting commented out, with its default, what it means and its variable."""
+    """Each setting with what it means and its variable: those of `values` set, the others commented out."""
     from ogf.config.shape import section_of
 
     indent = "  " * depth
@@ -88,12 +112,15 @@ def _fields(
     for name, field in model.model_fields.items():
         section = section_of(field)
         if section is not None:
-            yield f"{indent}#{name}:"
-            yield from _fields(section, variables, path=(*path, name), depth=depth + 1)
+            inside = any(place[: len(path) + 1] == (*path, name) for place in values)
+            yield f"{indent}{'' if inside else '#'}{name}:"
+            yield from _fields(section, variables, path=(*path, name), depth=depth + 1, values=values)
             continue
         if field.description:
             yield f"{indent}# {field.description}"
-        yield f"{indent}#{name}: {_default(defaults[name])}".ljust(38) + f"  # {variables[(*path, name)]}"
+        value = values.get((*path, name))
+        line = f"{name}: {value}" if value is not None else f"#{name}: {_default(defaults[name])}"
+        yield f"{indent}{line}".ljust(38) + f"  # {variables[(*path, name)]}"
 
 
 def _sections(model: type[BaseModel]) -> set[str]:

@@ -54,6 +54,7 @@ def command(
             rows.append(
                 {
                     "provider": plugin.provider.name,
+                    "account": item.account,
                     "stream": partition.stream,
                     "partition": partition.key,
                     "action": action,
@@ -63,11 +64,12 @@ def command(
                 }
             )
         for note in run.notes:
-            click.echo(note, err=True)
+            click.echo(f"{plugin.provider.name}: {note}", err=True)
     if as_json:
         write_json(rows)
     elif rows:
-        shown = ("provider", "stream", "partition", "action", "why", "requests")
+        several = ("account",) if any(row["account"] for row in rows) else ()
+        shown = ("provider", *several, "stream", "partition", "action", "why", "requests")
         write_table(shown, [[row[name] for name in shown] for row in rows], numbers=["requests"])
     else:
         click.echo("Nothing is listed in this window.", err=True)

@@ -10,6 +10,8 @@ import click
 from ogf.cli.output import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ogf.runner.report import PartitionOutcome
 
 _COLOURS = {"loaded": "green", "unchanged": "bright_black", "failed": "red"}
@@ -22,8 +24,11 @@ class Lines:
         self._quiet = quiet
         self._provider = ""
 
-    def planned(self, provider: str, *, partitions: int, chains: int) -> None:
+    def planned(self, provider: str, *, partitions: int, chains: int, costs: Sequence[str] = ()) -> None:
         self._provider = provider
+        if not self._quiet:
+            for cost in costs:
+                self.say(f"{provider}: {cost}")
         if partitions and not self._quiet:
             several = chains != 1
             reads = f"{chains} {'files or queries' if several else 'file or query'}"
@@ -36,7 +41,8 @@ class Lines:
         if self._quiet and outcome.outcome != "failed" and not outcome.notices:
             return
         name = click.style(f"{outcome.outcome:<9}", fg=_COLOURS[outcome.outcome])
-        what = " ".join(part for part in (outcome.stream, outcome.key) if part)
+        account = f"({outcome.account})" if outcome.account else ""
+        what = " ".join(part for part in (outcome.stream, account, outcome.key) if part)
         if outcome.outcome != "failed":
             what = f"{outcome.rows:>10,} rows  {what} ({outcome.reason})"
         self.say(f"{name} {what}")
@@ -75,8 +81,8 @@ class Bars(Lines):
         )
         self._task: Any = None
 
-    def planned(self, provider: str, *, partitions: int, chains: int) -> None:
-        super().planned(provider, partitions=partitions, chains=chains)
+    def planned(self, provider: str, *, partitions: int, chains: int, costs: Sequence[str] = ()) -> None:
+        super().planned(provider, partitions=partitions, chains=chains, costs=costs)
         if chains:
             self._task = self._progress.add_task(provider, total=chains, rows=0)
 

@@ -4,6 +4,7 @@ Plugins derive from `ProviderSettings` (and `Section` for stream settings) and u
 command line and the service call `load`. Nothing heavy is imported here: pydantic and yaml only.
 """
 
+from ogf.config.accounts import Account
 from ogf.config.general import Settings
 from ogf.config.load import load, peek_enabled
 from ogf.config.provider import ProviderSettings
@@ -30,6 +31,7 @@ from ogf.config.values import (
 )
 
 __all__ = [
+    "Account",
     "Config",
     "Count",
     "Duration",

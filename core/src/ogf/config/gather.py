@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from ogf.config.document import Document, Node
 from ogf.config.mistakes import Mistakes, Problem, nearest, problems_in, shown
 from ogf.config.secret import is_reference
-from ogf.config.shape import Setting, is_secret, item_of, names_in, section_of, settings_of
+from ogf.config.shape import ACCOUNTS, Setting, is_secret, item_of, names_in, section_of, settings_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -53,16 +53,14 @@ class Gatherer:
         self._sources = sources
         self._provider = provider
         self._key = f"ingestion.{provider}" if provider else ""
+        self._besides = (
+            (ACCOUNTS,) if provider else ()
+        )  # a key of every provider's section, though no field of its model
 
     def gather(self, model: type[Model], node: Node) -> Model | None:
         """Validate a model; None if there were mistakes, which are then on the list."""
-        written = dict(self._written(node, model, path=()))
+        origins = self.origins(model, node)
         settings = {setting.path: setting for setting in settings_of(model, provider=self._provider)}
-        origins = {
-            path: origin for path, s in settings.items() if (origin := self._origin(s, written.get(path)))
-        }
-        for path in settings:
-            self._sources.found[self._dotted(path)] = origins[path].source if path in origins else "default"
         context = {"environ": self._sources.environ, "folder": self._sources.folder}
         try:
             return model.model_validate(_nested(origins), context=context)
@@ -71,6 +69,21 @@ class Gatherer:
                 self._tell(problem, model, settings, origins, node)
             return None
 
+    def origins(self, model: type[BaseModel], node: Node) -> dict[tuple[str, ...], Origin]:
+        """Say for each setting that is set anywhere where it is, by its path; the rest are defaults."""
+        written = dict(self._written(node, model, path=()))
+        found = {}
+        for setting in settings_of(model, provider=self._provider):
+            origin = self._origin(setting, written.get(setting.path))
+            if origin is not None:
+                found[setting.path] = origin
+            self._sources.found[self.dotted(setting.path)] = origin.source if origin else "default"
+        return found
+
+    def dotted(self, path: tuple[str, ...]) -> str:
+        """Write a path below this model as the file would: `ingestion.aws.bucket`."""
+        return ".".join([*([self._key] if self._key else []), *path])
+
     def _origin(self, setting: Setting, node: Node | None) -> Origin | None:
         origin = self._first(setting, node)
         if origin and setting.secret and isinstance(origin.value, str) and not is_reference(origin.value):
@@ -78,15 +91,16 @@ class Gatherer:
         return origin
 
     def _first(self, setting: Setting, node: Node | None) -> Origin | None:
-        flag = self._sources.overrides.get(self._dotted(setting.path))
+        flag = self._sources.overrides.get(self.dotted(setting.path))
         if flag is not None:
             return Origin("flag", flag)
         for name in setting.env:
             if name in self._sources.environ:
                 return Origin(f"environment {name}", self._sources.environ[name])
-        if node is not None:
-            return Origin(self._sources.document.at(node.line), _plain(node), node)
-        return None
+        return None if node is None else self._of_file(node)
+
+    def _of_file(self, node: Node) -> Origin:
+        return Origin(self._sources.document.at(node.line), _plain(node), node)
 
     def _written(
         self, node: Node, model: type[BaseModel], path: tuple[str, ...]
@@ -122,7 +136,7 @@ class Gatherer:
             return
         if not isinstance(node.value, dict):
             text = (
-                f"{self._dotted(path) or 'the file'} is a section; write its settings below it, one per line."
+                f"{self.dotted(path) or 'the file'} is a section; write its settings below it, one per line."
             )
             self._sources.mistakes.add(text, where=where)
             return
@@ -130,9 +144,11 @@ class Gatherer:
         seen: dict[str, str] = {}
         for key, child in node.value.items():
             where = self._sources.document.at(child.line)
-            dotted = self._dotted((*path, key))
+            dotted = self.dotted((*path, key))
             if key not in names:
-                text = f"{dotted} is not a setting; {nearest(key, names)}."
+                text = (
+                    f"{dotted} is not a setting; {nearest(key, [*names, *(() if path else self._besides)])}."
+                )
                 self._sources.mistakes.add(text, where=where)
             elif names[key] in seen:
                 text = f"{dotted} says the same as {seen[names[key]]}; keep one of them."
@@ -171,7 +187,7 @@ class Gatherer:
         self._sources.mistakes.add(f"{names} {text}; {problem.allowed}.", where=source)
 
     def _names(self, path: tuple[str | int, ...], setting: Setting | None) -> str:
-        key = self._dotted(tuple(map(str, path))) or "the configuration"
+        key = self.dotted(tuple(map(str, path))) or "the configuration"
         return f"{key} ({setting.env[0]})" if setting else key
 
     def _inside(self, origin: Origin, rest: tuple[str | int, ...]) -> tuple[str, Any]:
@@ -185,9 +201,6 @@ class Gatherer:
             node = _below(node, step)
             source = self._sources.document.at(node.line) if node else source
         return source, value
-
-    def _dotted(self, path: tuple[str, ...]) -> str:
-        return ".".join([*([self._key] if self._key else []), *path])
 
 
 def _below(node: Node | None, step: str | int) -> Node | None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from ogf.config.accounts import Account, gather_accounts, parted
 from ogf.config.document import Document, Node, read
 from ogf.config.gather import Gatherer, Sources
 from ogf.config.general import REFUSED_ENV, REFUSED_KEYS, UNSERVED, Ingestion, Settings
@@ -56,10 +57,15 @@ def load(
     _refuse_sections_without_plugin(sources, sections, known)
     _refuse_unknown_names(sources, providers, known)
     settings = Gatherer(sources).gather(Settings, general)
-    configured = {
-        name: Gatherer(sources, provider=name).gather(model, sections.get(name, Node(None)))
-        for name, model in providers.items()
-    }
+    configured: dict[str, ProviderSettings | None] = {}
+    accounts: dict[str, tuple[Account, ...]] = {}
+    for name, model in providers.items():
+        section, entries = parted(sections.get(name, Node(None)))
+        if entries is None:
+            configured[name] = Gatherer(sources, provider=name).gather(model, section)
+            continue
+        accounts[name] = gather_accounts(sources, name, model, section, entries)
+        configured[name] = accounts[name][0].settings if accounts[name] else None
     _refuse_unknown_overrides(sources, known)
     mistakes.check()
     if settings is None:  # pragma: no cover  a model without a value has put its mistakes on the list
@@ -67,6 +73,7 @@ def load(
     return Config(
         settings=settings,
         providers={name: model for name, model in configured.items() if model is not None},
+        accounts=accounts,
         sources=sources.found,
         unserved=tuple(unserved),
         warnings=tuple(_warnings(sources)),

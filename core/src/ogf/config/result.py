@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, SecretStr
 
+from ogf.config.accounts import NAME, SHARED, Account
 from ogf.config.general import Settings
 from ogf.config.provider import ProviderSettings
-from ogf.config.shape import settings_of
+from ogf.config.shape import ACCOUNTS, settings_of
 from ogf.redaction import is_sensitive
 
 _KEY_FILE_SECRETS = ("private_key", "private_key_id", "client_secret", "refresh_token")
@@ -30,6 +31,9 @@ class Config:
     """Everything that was configured.
 
     Attributes:
+        providers: the settings of each provider; of one with `accounts`, those of the first: what the core itself
+            asks for is the same in all of them.
+        accounts: provider → the entries of its `accounts`, where it has such a list.
         sources: dotted key → `flag`, `environment OFFGRIDFLOW_X`, `ogf.yaml:12` or `default`.
         unserved: settings of sources that no installed plugin serves.
         warnings: what works but should not stay so.
@@ -37,15 +41,20 @@ class Config:
 
     settings: Settings
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    accounts: Mapping[str, tuple[Account, ...]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     unserved: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def accounts_of(self, provider: str) -> tuple[Account, ...]:
+        """Give the accounts to read: one without a name where the section itself is the only one."""
+        return self.accounts.get(provider) or (Account("", self.providers[provider]),)
 
     def secrets(self) -> frozenset[str]:
         """Give every configured secret value, for redaction only."""
         return frozenset(
             text
-            for model in (self.settings, *self.providers.values())
+            for model in (self.settings, *self.providers.values(), *self._entries())
             for secret in _secrets_in(model)
             for text in (secret, *_secrets_in_json(secret))
             if text
@@ -53,16 +62,30 @@ class Config:
 
     def describe(self) -> list[Row]:
         """List every setting with its value (`set` or `not set` for secrets) and its source."""
-        sections: list[tuple[str, str, BaseModel]] = [("", "", self.settings)]
-        sections += [(f"ingestion.{name}.", name, model) for name, model in self.providers.items()]
-        rows = []
-        for above, provider, model in sections:
-            values = model.model_dump(mode="json")
-            for setting in settings_of(type(model), provider=provider):
+        rows = list(self._rows("", "", self.settings))
+        for name, model in self.providers.items():
+            several = name in self.accounts
+            rows += self._rows(f"ingestion.{name}.", name, model, only=SHARED if several else None)
+            for number, account in enumerate(self.accounts.get(name, ())):
+                above = f"ingestion.{name}.{ACCOUNTS}.{number}."
+                key = f"{above}{NAME}"
+                rows.append(Row(key, account.name, self.sources.get(key, "default")))
+                own = frozenset(type(account.settings).model_fields) - SHARED
+                rows += self._rows(above, name, account.settings, only=own)
+        return rows
+
+    def _rows(
+        self, above: str, provider: str, model: BaseModel, *, only: frozenset[str] | None = None
+    ) -> Iterator[Row]:
+        values = model.model_dump(mode="json")
+        for setting in settings_of(type(model), provider=provider):
+            if only is None or setting.path[0] in only:
                 key = above + ".".join(setting.path)
                 text = _text(_at(values, setting.path), secret=setting.secret)
-                rows.append(Row(key, text, self.sources.get(key, "default")))
-        return rows
+                yield Row(key, text, self.sources.get(key, "default"))
+
+    def _entries(self) -> Iterator[ProviderSettings]:
+        return (account.settings for accounts in self.accounts.values() for account in accounts)
 
 
 def _at(values: Any, path: tuple[str, ...]) -> Any:

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from ogf.redaction import is_sensitive
 
 PREFIX = "OFFGRIDFLOW_"
+ACCOUNTS = "accounts"
 
 
 class Section(BaseModel):

@@ -180,6 +180,7 @@ class Books:
             with ledger.transaction(connection) as session:
                 ledger.put(session, *(ledger.revised(state, listed=False) for state in listing.vanished))
                 ledger.put(session, *(_confirmed(state, at) for state in listing.seen))
+                ledger.put(session, *(ledger.revised(state, listed=True) for state in listing.fresh))
                 ledger.remove(session, *listing.resolved)
                 ledger.put(
                     session,

@@ -14,13 +14,13 @@ from ogf.runner.context import Connections, FactCache, TaskContext, scratch_fold
 from ogf.runner.retry import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from ogf.config import Config, ProviderSettings
     from ogf.hookspecs import Verdict
     from ogf.plugins import Plugin
     from ogf.runner.clock import Cancel, Clock
-    from ogf.runner.limiter import TokenBucket
+    from ogf.runner.gates import Gates
     from ogf.runner.spool import Spool
 
 LOADER_MB = 256
@@ -43,10 +43,10 @@ class Workshop:
 
     plugin: Plugin
     config: Config
-    settings: ProviderSettings
+    accounts: Mapping[str, ProviderSettings]
     org_id: str
     spool: Spool
-    limiter: TokenBucket
+    gates: Gates
     cancel: Cancel
     clock: Clock
     notes: list[str]
@@ -80,16 +80,19 @@ class Contexts:
     scratch: Path
     connections: Connections
     cache: FactCache
-    retries: dict[tuple[str, str], Retry] = field(default_factory=dict)
+    retries: dict[tuple[str, str, str], Retry] = field(default_factory=dict)
 
-    def make(self, stream: str, key: str = "") -> TaskContext:
-        """Make the context of one task."""
+    def make(self, stream: str, key: str = "", *, account: str | None = None) -> TaskContext:
+        """Make the context of one task, for the account of that name; without one, for the first."""
         shop = self.shop
+        if account is None:
+            account = next(iter(shop.accounts))
+        settings = shop.accounts[account]
         log = shop.log.bind(stream=stream, partition=key) if key else shop.log.bind(stream=stream)
         ctx = TaskContext(
             provider=shop.plugin.provider.name,
             org_id=shop.org_id,
-            settings=shop.settings,
+            settings=settings,
             scratch=self.scratch,
             cache=self.cache,
             connections=self.connections,
@@ -101,11 +104,11 @@ class Contexts:
             return shop.plugin.classify_error(ctx, error) or classify(error)
 
         ctx.retry = self.retries.setdefault(
-            (stream, key),
+            (account, stream, key),
             Retry(
-                max_attempts=shop.settings.max_retries,
+                max_attempts=settings.max_retries,
                 clock=shop.clock,
-                limiter=shop.limiter,
+                limiter=shop.gates.of(account, shop.plugin.provider.stream(stream), pages=bool(key)),
                 cancel=shop.cancel,
                 classify=verdict,
                 log=log,

@@ -1,7 +1,7 @@
 """The workers of a run: chains go in, what becomes of them comes back through one queue.
 
-A worker classes its own errors, so that a stream whose permission is missing, or a provider that is broken, is not
-tried any further by the next one.
+A worker classes its own errors, so that an account's stream whose permission is missing, or a provider that is
+broken, is not tried any further by the next one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ogf.runner.spool import SegmentFacts
     from ogf.runner.work import Work
 
+_ALL = ("", "*")
+
 
 @dataclass
 class Crew:
@@ -40,7 +42,7 @@ class Crew:
     log: Any
     events: queue.SimpleQueue[tuple[Work, Any]] = field(default_factory=queue.SimpleQueue)
     aborted: bool = False
-    _stopped: dict[str, SourceError] = field(default_factory=dict)
+    _stopped: dict[tuple[str, str], SourceError] = field(default_factory=dict)
 
     def submit(self, pool: Executor, work: Work) -> None:
         """Hand every chain of a partition to the pool."""
@@ -59,12 +61,11 @@ class Crew:
 
     def _extract(self, work: Work, chain: Chain) -> None:
         """A worker's task: everything it has to say goes through the queue, its end included."""
-        partition = work.planned.partition
         try:
-            self._refuse_stopped(partition.stream)
+            self._refuse_stopped(work)
             if work.error is not None or self.aborted:
                 return
-            ctx = self.contexts.make(partition.stream, partition.key)
+            ctx = self.contexts.make(*work.key, account=work.planned.account)
             extract_chain(
                 chain,
                 ctx=ctx,
@@ -83,16 +84,17 @@ class Crew:
             return error
         where = work.where
         try:
-            found = classified(error, ctx=self.contexts.make(*work.key), where=where, log=self.log)
+            ctx = self.contexts.make(*work.key, account=work.planned.account)
+            found = classified(error, ctx=ctx, where=where, log=self.log)
         except Exception:  # a `classify_error` that breaks must not lose the error
             self.log.exception("classify_error fails", where=where)
             found = SourceError(
                 f"{type(error).__name__}: {error}", error_class=ErrorClass.UNKNOWN, where=where
             )
         if found.error_class is ErrorClass.AUTH:
-            self._stopped.setdefault(work.planned.partition.stream, found)
+            self._stopped.setdefault((work.planned.account, work.planned.partition.stream), found)
         elif found.error_class is ErrorClass.FATAL:
-            self._stopped.setdefault("*", found)
+            self._stopped.setdefault(_ALL, found)
         return found
 
     def _page_done(self, work: Work, facts: SegmentFacts) -> None:
@@ -100,8 +102,9 @@ class Crew:
         if self.aborted:
             raise Cancelled
 
-    def _refuse_stopped(self, stream: str) -> None:
-        stopped = self._stopped.get(stream) or self._stopped.get("*")
+    def _refuse_stopped(self, work: Work) -> None:
+        mine = (work.planned.account, work.planned.partition.stream)
+        stopped = self._stopped.get(mine) or self._stopped.get(_ALL)
         if stopped is not None:
             raise SourceError(
                 f"not tried, because of an earlier error: {stopped.message}",

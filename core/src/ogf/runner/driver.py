@@ -174,7 +174,7 @@ class Driver:
 
     def _confirm(self, work: Work) -> None:
         self.cancel.raise_if_set()
-        ctx = self.contexts.make(*work.key)
+        ctx = self.contexts.make(*work.key, account=work.planned.account)
         try:
             confirmed = self.plugin.confirm(ctx, work.planned.partition)
         except Cancelled:
@@ -200,7 +200,12 @@ class Driver:
                 self.books.abandon(work.open_load.load, planned, checked=True)
                 self.spool.drop(work.folder)
                 return PartitionOutcome(
-                    *work.key, "unchanged", "same content", rows=state.row_count, standing=state.notices
+                    *work.key,
+                    "unchanged",
+                    "same content",
+                    rows=state.row_count,
+                    standing=state.notices,
+                    account=planned.account,
                 )
             reason = "content changed" if reason == "no version" else reason
         with self.books.warehouse.writing() as connection:
@@ -229,6 +234,7 @@ class Driver:
             pages=work.pages,
             notices=published.notices,
             unmapped=published.unmapped,
+            account=planned.account,
         )
 
     def _restart(self, work: Work, again: list[Planned], error: SourceError) -> SourceError | None:
@@ -245,7 +251,7 @@ class Driver:
         except Cancelled:
             raise
         except Exception as trouble:  # noqa: BLE001 - whatever the listing says fails this partition alone
-            ctx = self.contexts.make(*work.key)
+            ctx = self.contexts.make(*work.key, account=work.planned.account)
             return classified(trouble, ctx=ctx, where=work.where, log=self.log)
         if fresh is None:
             return error
@@ -266,4 +272,5 @@ class Driver:
             error_class=error.error_class,
             message=error.message,
             hint=error.hint,
+            account=work.planned.account,
         )

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ogf.hookspecs import Partition
-    from ogf.plugins import Plugin
-    from ogf.runner.context import TaskContext
     from ogf.warehouse.ledger import PartitionState
     from ogf.window import Window
+
+CHECKED_LATELY = "checked lately"
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,9 @@ class Planned:
 
     Attributes:
         load: whether to extract it.
-        reason: new, version changed, forced, same version, no version (its content will be compared).
+        reason: new, version changed, forced, same version, checked lately, no version (its content will be compared).
         digest: what its segments would be made from.
+        account: the name of the configured account that lists it; empty where there is only one.
     """
 
     partition: Partition
@@ -33,30 +34,23 @@ class Planned:
     reason: str
     digest: str
     state: PartitionState | None
-
-
-def plan(
-    plugin: Plugin,
-    ctx: TaskContext,
-    stream: str,
-    window: Window,
-    *,
-    states: Mapping[str, PartitionState],
-    full: bool = False,
-) -> list[Planned]:
-    """List a stream and decide about each partition.
-
-    Args:
-        states: what the warehouse knows of this stream, by partition key.
-        full: load everything, whatever its version.
-    """
-    listed = plugin.partitions(ctx, stream, window)
-    return [decide(item, states.get(item.key), plugin_version=plugin.version, full=full) for item in listed]
+    account: str = ""
 
 
 def decide(
-    partition: Partition, state: PartitionState | None, *, plugin_version: str, full: bool = False
+    partition: Partition,
+    state: PartitionState | None,
+    *,
+    plugin_version: str,
+    full: bool = False,
+    account: str = "",
 ) -> Planned:
+    """Decide about a listed partition.
+
+    Args:
+        state: what the warehouse knows of it.
+        full: load it, whatever its version.
+    """
     made_from = digest(partition, plugin_version=plugin_version)
     current = state is not None and state.load_id is not None
     same = current and state is not None and partition.version == state.version
@@ -64,13 +58,26 @@ def decide(
         load, reason = True, "new"
     elif full:
         load, reason = True, "forced"
+    elif state is not None and _is_fresh(partition, state):
+        load, reason = False, CHECKED_LATELY
     elif partition.version is None:
         load, reason = True, "no version"
     elif same:
         load, reason = False, "same version"
     else:
         load, reason = True, "version changed"
-    return Planned(partition, load, reason, made_from, state)
+    return Planned(partition, load, reason, made_from, state, account)
+
+
+def _is_fresh(partition: Partition, state: PartitionState) -> bool:
+    """Whether a partition without a version was read since `fresh_since`, whole and from the same source."""
+    return (
+        partition.version is None
+        and partition.fresh_since is not None
+        and state.status == "loaded"
+        and state.source == partition.source
+        and state.checked_at >= partition.fresh_since
+    )
 
 
 def vanished(

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from ogf.errors import Cancelled, SourceError
 from ogf.runner.failure import classified, log_failure
-from ogf.runner.plan import Planned, decide, plan, vanished
+from ogf.runner.merge import merged
+from ogf.runner.plan import CHECKED_LATELY, Planned, decide, vanished
 from ogf.runner.report import PartitionOutcome
 from ogf.window import Month, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ogf.config import Account
     from ogf.plugins import Plugin
     from ogf.runner.books import Books
     from ogf.runner.contexts import Contexts
@@ -28,19 +30,23 @@ class Listing:
 
     Attributes:
         seen: listed, and unchanged.
+        fresh: listed, and not asked again: that was done lately.
         vanished: loaded once, and not named any more.
         resolved: never loaded, only failed, and not named any more: nothing is left of them.
         complete: stream → keys, where the whole stream was listed.
     """
 
     seen: list[PartitionState] = field(default_factory=list)
+    fresh: list[PartitionState] = field(default_factory=list)
     vanished: list[PartitionState] = field(default_factory=list)
     resolved: list[PartitionState] = field(default_factory=list)
     complete: dict[str, set[str]] = field(default_factory=dict)
 
     def needs_no_load(self, stream: str, key: str) -> bool:
         """Whether a load begun for this partition is in vain: it is unchanged, or gone."""
-        unchanged = any((state.stream, state.partition_key) == (stream, key) for state in self.seen)
+        unchanged = any(
+            (state.stream, state.partition_key) == (stream, key) for state in [*self.seen, *self.fresh]
+        )
         return unchanged or (stream in self.complete and key not in self.complete[stream])
 
 
@@ -49,12 +55,14 @@ class Planner:
     """Plans stream after stream into `todo`; everything else goes into the result at once.
 
     Attributes:
+        accounts: the configured ones, in the order of the configuration.
         states: partition states by stream and key.
         unfinished: streams with loads that an earlier run began and did not finish.
         lookback_days: without a window, look only at months overlapping so many days, once all has been loaded.
     """
 
     plugin: Plugin
+    accounts: tuple[Account, ...]
     states: Mapping[str, Mapping[str, PartitionState]]
     window: Window
     unfinished: frozenset[str]
@@ -64,32 +72,34 @@ class Planner:
     listing: Listing = field(default_factory=Listing)
 
     def stream(self, contexts: Contexts, name: str) -> list[Planned]:
-        """List a stream and decide about each partition. Raises whatever the listing raises."""
-        return plan(
-            self.plugin,
-            contexts.make(name),
-            name,
-            self.window_of(name),
-            states=self.states.get(name, {}),
-            full=self.full,
-        )
+        """List a stream and decide about each partition. Raises whatever a listing raises."""
+        listings = [self._list(contexts, name, account.name) for account in self.reading(name)]
+        return merged(listings, note=contexts.make(name).note)
+
+    def reading(self, name: str) -> list[Account]:
+        """The accounts for which a stream is configured."""
+        return [account for account in self.accounts if not account.settings.missing(name)]
 
     def todo(
         self, contexts: Contexts, name: str, *, result: RunResult, books: Books, reporter: Reporter
     ) -> list[Planned]:
-        """Plan a stream for a run. One that cannot be listed fails alone, as an outcome without a key."""
-        try:
-            planned = self.stream(contexts, name)
-        except Cancelled:
-            raise
-        except Exception as error:  # noqa: BLE001 - one stream that cannot be listed must not stop the others
-            failure = classified(
-                error, ctx=contexts.make(name), where=f"{self.plugin.provider.name} {name}", log=self.log
-            )
-            log_failure(self.log, self.plugin.provider.stream(name), "", failure)
-            self._tell(_failed(name, "", failure), result, reporter)
-            return []
-        self._compare(name, planned, result)
+        """Plan a stream for a run. What cannot be listed fails alone, as an outcome without a key."""
+        listings, refused = [], False
+        for account in self.reading(name):
+            try:
+                listings.append(self._list(contexts, name, account.name))
+            except Cancelled:
+                raise
+            except Exception as error:  # noqa: BLE001 - what cannot be listed must not stop the others
+                where = " ".join(part for part in (self.plugin.provider.name, name, account.name) if part)
+                ctx = contexts.make(name, account=account.name)
+                failure = classified(error, ctx=ctx, where=where, log=self.log)
+                log_failure(self.log, self.plugin.provider.stream(name), "", failure)
+                self._tell(_failed(name, "", failure, account.name), result, reporter)
+                refused = True
+        planned = merged(listings, note=contexts.make(name).note)
+        if not refused:  # else what is missing may only be out of sight
+            self._compare(name, planned, result)
         todo = []
         for item in planned:
             if item.partition.problem is not None:
@@ -97,22 +107,39 @@ class Planner:
                 broken = SourceError(problem.message, error_class=problem.error_class, hint=problem.hint)
                 log_failure(self.log, self.plugin.provider.stream(name), item.partition.key, broken)
                 books.fail(item, broken)
-                self._tell(_failed(name, item.partition.key, broken), result, reporter)
+                self._tell(_failed(name, item.partition.key, broken, item.account), result, reporter)
             elif item.load:
                 todo.append(item)
             else:
                 self._tell(self._unchanged(item), result, reporter)
         return todo
 
+    def _list(self, contexts: Contexts, name: str, account: str) -> list[Planned]:
+        states = self.states.get(name, {})
+        ctx = contexts.make(name, account=account)
+        return [
+            decide(
+                item,
+                states.get(item.key),
+                plugin_version=self.plugin.version,
+                full=self.full,
+                account=account,
+            )
+            for item in self.plugin.partitions(ctx, name, self.window_of(name))
+        ]
+
     def again(self, contexts: Contexts, old: Planned) -> Planned | None:
         """Plan one partition anew, because its source changed; None if it is gone."""
         stream, month = old.partition.stream, old.partition.month
         window = Window(month, month.plus(1)) if month else self.window_of(stream)
-        listed = self.plugin.partitions(contexts.make(stream, old.partition.key), stream, window)
+        ctx = contexts.make(stream, old.partition.key, account=old.account)
+        listed = self.plugin.partitions(ctx, stream, window)
         return next(
             (
                 replace(
-                    decide(item, old.state, plugin_version=self.plugin.version), load=True, reason=old.reason
+                    decide(item, old.state, plugin_version=self.plugin.version, account=old.account),
+                    load=True,
+                    reason=old.reason,
                 )
                 for item in listed
                 if item.key == old.partition.key and item.problem is None
@@ -144,9 +171,13 @@ class Planner:
                 )
 
     def _unchanged(self, item: Planned) -> PartitionOutcome:
-        outcome = PartitionOutcome(item.partition.stream, item.partition.key, "unchanged", item.reason)
+        outcome = PartitionOutcome(
+            item.partition.stream, item.partition.key, "unchanged", item.reason, account=item.account
+        )
         if item.state is not None:
-            self.listing.seen.append(item.state)
+            # What was not asked was not confirmed either: it would stay fresh for ever.
+            known = self.listing.fresh if item.reason == CHECKED_LATELY else self.listing.seen
+            known.append(item.state)
             outcome.rows, outcome.standing = item.state.row_count, list(item.state.notices)
         return outcome
 
@@ -156,12 +187,13 @@ class Planner:
         reporter.finished(outcome)
 
 
-def _failed(stream: str, key: str, error: SourceError) -> PartitionOutcome:
+def _failed(stream: str, key: str, error: SourceError, account: str) -> PartitionOutcome:
     return PartitionOutcome(
         stream,
         key,
         "failed",
         "listing",
+        account=account,
         error_class=error.error_class,
         message=error.message,
         hint=error.hint,

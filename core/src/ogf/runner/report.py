@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ogf.errors import ErrorClass, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass
@@ -14,7 +17,9 @@ class PartitionOutcome:
 
     Attributes:
         outcome: loaded, unchanged or failed.
-        reason: why it was looked at: new, version changed, content changed, forced, same version, same content.
+        reason: why it was looked at: new, version changed, content changed, forced, same version, same content,
+            checked lately.
+        account: the configured account that it was read through; empty where there is only one.
         notices: what makes the run partial though the partition was loaded.
         standing: notices of an earlier load that is still current.
         unmapped: region, service or unit → values that are in no table → rows.
@@ -33,6 +38,7 @@ class PartitionOutcome:
     error_class: ErrorClass | None = None
     message: str = ""
     hint: str = ""
+    account: str = ""
 
 
 @dataclass
@@ -60,6 +66,17 @@ class RunResult:
     def count(self, outcome: str) -> int:
         return sum(item.outcome == outcome for item in self.partitions)
 
+    def judge(self) -> None:
+        """Set the status from the partitions' outcomes."""
+        failed = [item for item in self.partitions if item.outcome == "failed"]
+        noticed = [item for item in self.partitions if item.outcome == "loaded" and item.notices]
+        if failed:
+            hopeless = any(item.error_class is ErrorClass.FATAL for item in failed)
+            self.status = "failed" if hopeless or len(failed) == len(self.partitions) else "partial"
+            self.message, self.hint = failed[0].message, failed[0].hint
+        elif noticed:
+            self.status, self.message = "partial", noticed[0].notices[0]
+
     def exit_code(self, *, strict: bool = False) -> int:
         standing = strict and any(item.standing for item in self.partitions)
         match self.status:
@@ -86,7 +103,7 @@ class RunResult:
 class Reporter(Protocol):
     """Who is told while a run goes on. Called from the driver's thread only."""
 
-    def planned(self, provider: str, *, partitions: int, chains: int) -> None: ...
+    def planned(self, provider: str, *, partitions: int, chains: int, costs: Sequence[str] = ()) -> None: ...
 
     def page(self, stream: str, key: str, *, rows: int) -> None: ...
 
@@ -96,7 +113,7 @@ class Reporter(Protocol):
 class Silent:
     """Tells nobody."""
 
-    def planned(self, provider: str, *, partitions: int, chains: int) -> None: ...
+    def planned(self, provider: str, *, partitions: int, chains: int, costs: Sequence[str] = ()) -> None: ...
 
     def page(self, stream: str, key: str, *, rows: int) -> None: ...
 

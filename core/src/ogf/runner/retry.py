@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ogf.hookspecs import Verdict
     from ogf.runner.clock import Cancel, Clock
-    from ogf.runner.limiter import TokenBucket
+    from ogf.runner.gates import Limiter
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Retry:
         *,
         max_attempts: int,
         clock: Clock,
-        limiter: TokenBucket,
+        limiter: Limiter,
         cancel: Cancel,
         classify: Callable[[BaseException], Verdict],
         log: Any,

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from ogf.errors import Cancelled, ConfigError, ErrorClass, ExitCode, WarehouseError
+from ogf.errors import Cancelled, ConfigError, ExitCode, WarehouseError
 from ogf.redaction import Redactor
 from ogf.runner.books import Books, Started
 from ogf.runner.clock import Cancel, SystemClock
 from ogf.runner.contexts import LOADER_MB, SMALLEST_WORKER_MB, Workshop
 from ogf.runner.driver import Driver, Rules
+from ogf.runner.gates import Gates
 from ogf.runner.limiter import TokenBucket
 from ogf.runner.lock import run_lock
 from ogf.runner.planner import Planner
@@ -29,7 +30,7 @@ from ogf.window import Window
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ogf.config import Config, ProviderSettings
+    from ogf.config import Account, Config, ProviderSettings
     from ogf.plugins import Plugin
     from ogf.runner.clock import Clock
     from ogf.runner.context import TaskContext
@@ -60,7 +61,9 @@ class ProviderRun:
         self.plugin = plugin
         self.config = config
         self.name = plugin.provider.name
-        self.settings: ProviderSettings = config.providers[self.name]
+        self.accounts: tuple[Account, ...] = config.accounts_of(self.name)
+        # What the core itself asks for (limits, organisation) is the same in all accounts.
+        self.settings: ProviderSettings = self.accounts[0].settings
         self.org_id: str = self.settings.org_id or config.settings.ingestion.org_id
         self.cancel = cancel or Cancel()
         self.clock = clock or SystemClock()
@@ -131,14 +134,18 @@ class ProviderRun:
                 begun = ledger.rows(session, ledger.Load, status="loading", **who)
                 unfinished = frozenset(load.stream for load in begun)
         planner = self._planner(options, states, unfinished)
-        with self._workshop().open(workers=1) as contexts:
-            return [item for name in self._streams(options) for item in planner.stream(contexts, name)]
+        shop = self._workshop()
+        with shop.open(workers=1) as contexts:
+            listed = [item for name in self._streams(options) for item in planner.stream(contexts, name)]
+        todo = [item for item in listed if item.load and item.partition.problem is None]
+        self.notes += shop.gates.before(todo, self.plugin.provider.streams)
+        return listed
 
     @contextmanager
-    def task_context(self, stream: str) -> Iterator[TaskContext]:
+    def task_context(self, stream: str, *, account: str | None = None) -> Iterator[TaskContext]:
         """Lend a context for one task outside a run, as `doctor` needs it."""
         with self._workshop().open(workers=1) as contexts:
-            yield contexts.make(stream)
+            yield contexts.make(stream, account=account)
 
     def _run(
         self, planner: Planner, streams: list[str], books: Books, started: Started, result: RunResult
@@ -153,7 +160,8 @@ class ProviderRun:
                             contexts, name, result=result, books=books, reporter=self.reporter
                         )
                 chains = sum(len(item.partition.requests) for item in todo)
-                self.reporter.planned(self.name, partitions=len(todo), chains=chains)
+                costs = shop.gates.before(todo, self.plugin.provider.streams)
+                self.reporter.planned(self.name, partitions=len(todo), chains=chains, costs=costs)
                 if todo:
                     workers = max(1, min(self.workers, chains))
                     contexts = stack.enter_context(shop.open(workers=workers))
@@ -179,8 +187,8 @@ class ProviderRun:
                 self._finish(planner, books, started, result)
             raise
         else:
-            _judge(result)
-        result.notices += self.notes
+            result.judge()
+        result.notices += [*self.notes, *shop.gates.after()]
         self._finish(planner, books, started, result)
 
     def _finish(self, planner: Planner, books: Books, started: Started, result: RunResult) -> None:
@@ -205,6 +213,7 @@ class ProviderRun:
     ) -> Planner:
         return Planner(
             plugin=self.plugin,
+            accounts=self.accounts,
             states=states,
             window=options.window,
             unfinished=unfinished,
@@ -214,13 +223,14 @@ class ProviderRun:
         )
 
     def _workshop(self) -> Workshop:
+        accounts = {account.name: account.settings for account in self.accounts}
         return Workshop(
             plugin=self.plugin,
             config=self.config,
-            settings=self.settings,
+            accounts=accounts,
             org_id=self.org_id,
             spool=self.spool,
-            limiter=self.limiter,
+            gates=Gates(self.limiter, self.clock, self.name, accounts),
             cancel=self.cancel,
             clock=self.clock,
             notes=self.notes,
@@ -241,7 +251,7 @@ class ProviderRun:
                     f"{self.name} has no stream {name!r}; it has {', '.join(known)}", hint="check --stream"
                 )
         wanted = list(options.streams) or known
-        missing = {name: self.settings.missing(name) for name in wanted}
+        missing = {name: self.missing(name) for name in wanted}
         ready = [name for name in wanted if not missing[name]]
         if not ready or (options.streams and len(ready) < len(wanted)):
             lines = "; ".join(
@@ -253,12 +263,19 @@ class ProviderRun:
             )
         return ready
 
+    def missing(self, stream: str) -> list[str]:
+        """Name the settings that keep a stream from being read; none where one account at least has them all."""
+        return min((account.settings.missing(stream) for account in self.accounts), key=len)
+
     def _prunes(self) -> frozenset[str]:
-        """Streams that keep no superseded loads: by nature, unless their own setting says otherwise."""
+        """Streams that keep no superseded loads: by nature, unless their own setting says otherwise anywhere."""
         return frozenset(
             stream.name
             for stream in self.plugin.provider.streams
-            if not getattr(getattr(self.settings, stream.name, None), "keeps_history", stream.keeps_history)
+            if not any(
+                getattr(getattr(account.settings, stream.name, None), "keeps_history", stream.keeps_history)
+                for account in self.accounts
+            )
         )
 
     def _limited(self, seconds: float) -> None:
@@ -270,18 +287,6 @@ def _default_workers(config: Config) -> int:
     """One for each core that this process may use, as far as the memory limit goes; two at the least."""
     memory_mb = config.settings.runner.memory_limit // 1_000_000 - LOADER_MB
     return min(len(os.sched_getaffinity(0)), max(2, memory_mb // SMALLEST_WORKER_MB))
-
-
-def _judge(result: RunResult) -> None:
-    """Set the run's status from its partitions' outcomes."""
-    failed = [item for item in result.partitions if item.outcome == "failed"]
-    noticed = [item for item in result.partitions if item.outcome == "loaded" and item.notices]
-    if failed:
-        hopeless = any(item.error_class is ErrorClass.FATAL for item in failed)
-        result.status = "failed" if hopeless or len(failed) == len(result.partitions) else "partial"
-        result.message, result.hint = failed[0].message, failed[0].hint
-    elif noticed:
-        result.status, result.message = "partial", noticed[0].notices[0]
 
 
 def overall(results: Sequence[RunResult], *, strict: bool = False) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from ogf.hookspecs import Check
 from ogf.window import Window
 from ogf_aws.carbon import source as carbon
 from ogf_aws.carbon_api import source as carbon_api
+from ogf_aws.cost_explorer import source as cost_explorer
 from ogf_aws.errors import located, rules
 from ogf_aws.exports.discovery import first_manifest, read_manifest
+from ogf_aws.policy import missing_for
 from ogf_aws.s3 import open_store
 from ogf_aws.session import client, credentials_source
 from ogf_aws.settings import location_of
@@ -42,8 +45,9 @@ def check(ctx: Context, stream: str) -> Iterator[Check]:
             hint=f"set {', '.join(missing)}",
         )
         return
-    if stream == "carbon_api":
-        yield from _run((*_caller_steps(ctx), ("figures", lambda: _figures(ctx))))
+    if stream in ("carbon_api", "cost_explorer"):
+        figures = _figures if stream == "carbon_api" else _costs
+        yield from _run(ctx, (*_caller_steps(ctx), ("figures", lambda: figures(ctx))))
         return
     try:
         store = open_store(ctx.settings, location_of(ctx.settings, stream))
@@ -51,22 +55,23 @@ def check(ctx: Context, stream: str) -> Iterator[Check]:
         yield _failed("location", error)
         return
     yield from _run(
-        _local_steps(ctx, store, stream) if isinstance(store, LocalStore) else _s3_steps(ctx, store, stream)
+        ctx,
+        _local_steps(ctx, store, stream) if isinstance(store, LocalStore) else _s3_steps(ctx, store, stream),
     )
 
 
-def _run(steps: Iterable[Step]) -> Iterator[Check]:
+def _run(ctx: Context, steps: Iterable[Step]) -> Iterator[Check]:
     for name, step in steps:
         try:
             yield Check(name, ok=True, detail=step())
         except OgfError as error:
-            yield _failed(name, error)
+            yield _failed(name, error, missing=missing_for(ctx.settings, error))
             return
 
 
-def _failed(name: str, error: OgfError) -> Check:
+def _failed(name: str, error: OgfError, *, missing: tuple[tuple[str, str], ...] = ()) -> Check:
     where = f"{error.where}: " if error.where else ""
-    return Check(name, ok=False, detail=f"{where}{error.message}", hint=error.hint)
+    return Check(name, ok=False, detail=f"{where}{error.message}", hint=error.hint, missing=missing)
 
 
 def _caller_steps(ctx: Context) -> tuple[Step, ...]:
@@ -162,6 +167,14 @@ def _figures(ctx: Context) -> str:
     if not months:
         return "the answer has no months: this account has no figures yet"
     return f"{months[0]} to {months[-1]} can be read"
+
+
+def _costs(ctx: Context) -> str:
+    """One request, which costs what any other does: nothing else proves the permission."""
+    today = dt.datetime.now(dt.UTC).date()
+    period = {"Start": str(today - dt.timedelta(days=2)), "End": str(today - dt.timedelta(days=1))}
+    ctx.call(cost_explorer.ask, ctx.settings, "ce:GetCostAndUsage", TimePeriod=period, Granularity="DAILY")
+    return "Cost Explorer answers; this request cost $0.01"
 
 
 def _folder(store: LocalStore) -> str:

@@ -24,6 +24,9 @@ _TLS_ERROR = "botocore.exceptions.SSLError"
 # What S3 says of a key that is not there: 403 to a caller that may not list, and a bare status to a HEAD.
 _ABSENT = {"AccessDenied", "403", "NoSuchKey", "404"}
 
+# The caller is known, and may not do this: as against a caller whom nobody knows.
+_REFUSALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedException", "403"}
+
 
 class Rule(NamedTuple):
     """One row of errors.csv. `code` is a service's error code, an HTTP status or a botocore exception."""
@@ -57,6 +60,21 @@ def classify(error: BaseException) -> Verdict | None:
         return None
     rule = next((rules()[name] for name in lineage if name in rules()), None)
     return rule and Verdict(rule.error_class, restart=rule.restart, hint=rule.hint)
+
+
+def refused_operation(error: BaseException | None) -> str:
+    """Name the operation that a caller may not use, if that is what an error or its cause says; else ""."""
+    while error is not None:
+        if _code(error) in _REFUSALS:
+            return str(getattr(error, "operation_name", ""))
+        error = error.__cause__
+    return ""
+
+
+@cache
+def permissions() -> dict[str, str]:
+    """Operation → the permission it takes."""
+    return {row["operation"]: row["permission"] for row in _rows("permissions.csv")}
 
 
 @contextmanager

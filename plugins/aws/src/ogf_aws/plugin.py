@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ogf.files import ObjectStore
-    from ogf.hookspecs import ArrowStream, Check, Context, Partition, Request, Verdict
+    from ogf.hookspecs import ArrowStream, Check, Context, Found, Partition, Request, Verdict
     from ogf.window import Window
 
 # Streams that are files at a location; the others ask an API. Each stream is a package with `source` and `mapping`.
 _FILES = ("carbon", "cur", "focus")
+# Streams whose rows may name accounts by their ids alone.
+_NAMELESS = ("carbon", "carbon_api", "cur")
 _TABLES = ("regions", "region_names", "region_prefixes", "services", "line_item_types", "emission_units")
 
 
@@ -26,6 +29,12 @@ def _demo(folder: Path) -> Mapping[str, Any]:
     from ogf_aws.demo import write_exports
 
     return write_exports(folder)
+
+
+def _policy(missing: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    from ogf_aws.policy import document
+
+    return "AWS: an IAM policy that grants what is missing", document(missing)
 
 
 @hookimpl
@@ -66,24 +75,42 @@ def provider() -> Provider:
                 title="S3 FOCUS export",
                 page_event="s3 file processed",
             ),
+            Stream(
+                "cost_explorer",
+                description="cost by usage type from Cost Explorer, where there is no export; AWS charges for it",
+                unique_ids=True,
+                billing=True,
+                rate_limit_per_sec=1.0,  # AWS publishes no rate, and asks for few requests
+                page_price=Decimal("0.01"),
+                title="AWS Cost Explorer",
+                page_event="cost explorer page processed",
+            ),
         ),
         lookups={f"aws_{name}": Path(str(files("ogf_aws").joinpath(f"data/{name}.csv"))) for name in _TABLES},
         demo=_demo,
+        policy=_policy,
     )
 
 
 @hookimpl
 def partitions(ctx: Context, stream: str, window: Window) -> Iterable[Partition]:
-    listed: Iterable[Partition] = _source(stream).partitions(ctx, window)
+    from ogf_aws.organization import learn_names
+
+    listed: list[Partition] = list(_source(stream).partitions(ctx, window))
+    if stream in _NAMELESS and any(not partition.local for partition in listed):
+        learn_names(ctx)
     return listed
 
 
 @hookimpl
 def fetch(ctx: Context, request: Request) -> Page:
+    from ogf_aws.organization import with_names
+
     stream = request.params["stream"]
     if stream in _FILES:
         store = _store(ctx, stream)
-        return Page(store.download(request.params["key"], request.params["etag"], ctx.scratch))
+        file = store.download(request.params["key"], request.params["etag"], ctx.scratch)
+        return Page(with_names(ctx, file) if store.remote else file)
     page: Page = _source(stream).fetch(ctx, request)
     return page
 
@@ -99,16 +126,18 @@ def paginate(request: Request, page: Page) -> Request | None:
 
 @hookimpl
 def to_activities(ctx: Context, request: Request, page: Page) -> ArrowStream:
+    from ogf_aws.organization import named
+
     params = request.params
     stream = params["stream"]
     if stream not in _FILES:
-        return ctx.duckdb.sql(_mapping(stream).activities_sql(page.data, params))
+        return named(ctx.duckdb.sql(_mapping(stream).activities_sql(page.data, params)), page.data)
     table = ctx.rows(page.data)
     if not table.names:  # not even a header: a delivery without rows
         return ctx.duckdb.sql("SELECT CAST(NULL AS UUID) AS activity_id WHERE false")
     only = (params["account"], params["month"]) if "account" in params else None
     expected = params.get("expected", {})
-    return ctx.duckdb.sql(_mapping(stream).activities_sql(table, only=only, **expected))
+    return named(ctx.duckdb.sql(_mapping(stream).activities_sql(table, only=only, **expected)), page.data)
 
 
 @hookimpl
@@ -132,6 +161,13 @@ def check(ctx: Context, stream: str) -> Iterable[Check]:
     from ogf_aws.doctor import check as checks
 
     return checks(ctx, stream)
+
+
+@hookimpl
+def discover(ctx: Context) -> Iterable[Found | Check]:
+    from ogf_aws.discover import discover as discovered
+
+    return discovered(ctx)
 
 
 def _store(ctx: Context, stream: str) -> ObjectStore:

@@ -27,7 +27,9 @@ ROLE_SESSION_NAME = "ogf"
 _POOL = 32
 _WHERE = "AWS credentials"
 # Services that answer for all regions in one place.
-_ONE_REGION = {"sustainability": "us-east-1"}
+_ONE_REGION = dict.fromkeys(("sustainability", "ce", "cur", "bcm-data-exports"), "us-east-1")
+# Services that variables call otherwise than clients.
+_VARIABLES = {"ce": "cost_explorer", "cur": "cost_and_usage_report_service"}
 
 # botocore builds sessions and clients from shared state without a lock of its own.
 _building = threading.Lock()
@@ -113,7 +115,7 @@ def _shown(secret: Secret | None) -> str | None:
 def _client(access: _Access, service: str) -> Any:
     session: Any = _session(access)  # the stubs know services one by one
     # `endpoint_url` is an S3 server's, as a rule: an address of the service's own wins over it.
-    own = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}")
+    own = os.environ.get(f"AWS_ENDPOINT_URL_{_VARIABLES.get(service, service).upper().replace('-', '_')}")
     return session.client(
         service,
         endpoint_url=None if own else access.endpoint_url,

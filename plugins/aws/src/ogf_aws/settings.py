@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -21,6 +21,7 @@ from ogf.config import (
     wrong,
 )
 from ogf.errors import ConfigError
+from ogf_aws.cost_explorer.grouping import checked
 
 _PROVIDER = "aws"
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
@@ -106,6 +107,24 @@ class FocusSettings(Section):
     keeps_history: Flag = Field(default=False, description="keep superseded deliveries")
 
 
+class CostExplorerSettings(Section):
+    """The stream `cost_explorer`: costs from the API, where there is no report or export. AWS charges for each page."""
+
+    enabled: Flag = Field(default=False, description="ask Cost Explorer: $0.01 a page")
+    max_cost_usd: Positive = Field(default=1.0, description="what one run may spend at most, in USD")
+    group_by: Annotated[Text, AfterValidator(checked)] = Field(
+        default="SERVICE",
+        description="beside USAGE_TYPE: a dimension such as LINKED_ACCOUNT, TAG:key or COST_CATEGORY:name",
+    )
+    granularity: Literal["monthly", "daily"] = Field(
+        default="monthly", description="of the rows; daily ones take more pages"
+    )
+    refresh: Duration = Field(
+        default=86400.0, description="an open month is not asked again within this time"
+    )
+    keeps_history: Flag = Field(default=False, description="keep superseded answers")
+
+
 class AwsSettings(ProviderSettings):
     """Amazon Web Services. Without keys, the SDK's default credential chain is used."""
 
@@ -126,6 +145,9 @@ class AwsSettings(ProviderSettings):
     account_id: Annotated[OptionalText, BeforeValidator(_no_number), AfterValidator(_account)] = Field(
         default=None, description="expected payer; a mismatch is an error before any data moves"
     )
+    account_names: Flag = Field(
+        default=True, description="ask AWS Organizations for the names of accounts, where that is allowed"
+    )
     bucket: Annotated[OptionalText, AfterValidator(_bucket)] = Field(
         default=None, json_schema_extra={"env": "AWS_S3_BUCKET", "aliases": ["s3_bucket"]}
     )
@@ -142,6 +164,7 @@ class AwsSettings(ProviderSettings):
     carbon: CarbonSettings = CarbonSettings()
     carbon_api: CarbonApiSettings = CarbonApiSettings()
     focus: FocusSettings = FocusSettings()
+    cost_explorer: CostExplorerSettings = CostExplorerSettings()
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:
@@ -168,8 +191,8 @@ class AwsSettings(ProviderSettings):
         match stream:
             case "cur":
                 needs = () if self.cur.location or self.bucket else ("cur.location", "bucket")
-            case "carbon_api":
-                needs = () if self.carbon_api.enabled else ("carbon_api.enabled",)
+            case "carbon_api" | "cost_explorer":
+                needs = () if getattr(self, stream).enabled else (f"{stream}.enabled",)
             case "carbon" | "focus":
                 needs = () if getattr(self, stream).location else (f"{stream}.location",)
         return [" or ".join(self.name_of(path, provider=_PROVIDER) for path in needs)] if needs else []

@@ -15,7 +15,9 @@ from ogf.files import pages
 from ogf.hookspecs import Page, Partition, Request
 from ogf.paging import CursorPages
 from ogf.window import Month, Window
+from ogf_aws.caller import calling_account
 from ogf_aws.errors import located
+from ogf_aws.organization import NamedPage, names_of
 from ogf_aws.published import say_if_unpublished
 from ogf_aws.session import client
 
@@ -43,7 +45,7 @@ def partitions(ctx: Context, window: Window) -> list[Partition]:
     Raises:
         SourceError: `bad_request` where the account is another than the configured one.
     """
-    account = _account(ctx)
+    account = calling_account(ctx, "carbon_api")
     months = offered(ctx, window)
     say_if_unpublished(ctx, months, window)
     return [_partition(account, month) for month in sorted(months)]
@@ -63,7 +65,9 @@ def fetch(ctx: Context, request: Request) -> Page:
         **({"NextToken": params["NextToken"]} if "NextToken" in params else {}),
     )
     body = json.dumps({"Results": answer["Results"]}, default=_text).encode()
-    return Page(pages.keep(ctx, body, params["source"], pages.JsonPage, next=answer.get("NextToken")))
+    return Page(
+        pages.keep(ctx, body, params["source"], NamedPage, next=answer.get("NextToken"), names=names_of(ctx))
+    )
 
 
 def following(request: Request, page: Page) -> Request | None:
@@ -105,21 +109,6 @@ def _ask(settings: AwsSettings, where: str, start: Month, end: Month, **paramete
             **parameters,
         )
     return answer
-
-
-def _account(ctx: Context) -> str:
-    """Whose figures these are: an answer does not say whose credentials asked."""
-    settings: AwsSettings = ctx.settings
-    with located("sts:GetCallerIdentity"):
-        account = str(ctx.call(client(settings, "sts").get_caller_identity)["Account"])
-    if settings.account_id and settings.account_id != account:
-        raise SourceError(
-            f"the credentials are of account {account}, the configuration expects {settings.account_id}",
-            error_class=ErrorClass.BAD_REQUEST,
-            where="carbon_api",
-            hint="correct ingestion.aws.account_id, or use credentials or a role_arn of that account",
-        )
-    return account
 
 
 def _partition(account: str, month: Month) -> Partition:

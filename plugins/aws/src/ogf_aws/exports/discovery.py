@@ -8,7 +8,7 @@ alone: a listing would also find stale assemblies and emptied surplus parts.
 from __future__ import annotations
 
 import itertools
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogf.errors import ErrorClass, SourceError
@@ -28,9 +28,10 @@ from ogf_aws.exports.manifests import (
 )
 from ogf_aws.exports.payer import wrong_payer
 from ogf_aws.exports.places import etags_of, files_of
+from ogf_aws.exports.recheck import Settled, folder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ogf.files import ObjectStore, Table
     from ogf.hookspecs import Context
@@ -67,10 +68,18 @@ def partitions(ctx: Context, store: ObjectStore, window: Window, export: Export)
     Raises:
         SourceError: `not_found` where there is neither a manifest nor a data file.
     """
-    tree = _Tree(ctx, store, window)
+    settled = Settled(ctx, store, window, export.stream)
+    tree = _Tree(ctx, store, window, settled)
     manifests = list(tree.manifests())
-    if manifests or (tree.left_out and not (tree.data_files and not store.remote)):
-        return _deliveries(ctx, store, manifests, window, export)
+    if manifests or settled.taken or (tree.left_out and not (tree.data_files and not store.remote)):
+        made = _deliveries(ctx, store, manifests, window, export, settled)
+        rivals_of = {item.key for item in made} & {item.key for item in settled.partitions}
+        if not rivals_of:
+            return sorted([*made, *settled.partitions], key=lambda partition: partition.key)
+        # A second manifest of a remembered month: which of the two counts, only both together tell.
+        settled.forget(rivals_of)
+        everything = list(_Tree(ctx, store, window).manifests())
+        return _deliveries(ctx, store, everything, window, export)
     if tree.data_files and not store.remote:
         ctx.note(
             f"there is no manifest in {store.root}: its {len(tree.data_files)} data files themselves were read, "
@@ -107,10 +116,13 @@ def still_current(ctx: Context, store: ObjectStore, partition: Partition) -> boo
 class _Tree:
     """One walk over a store. Afterwards `data_files` holds what lay about, `left_out` whether months were skipped."""
 
-    def __init__(self, ctx: Context, store: ObjectStore, window: Window) -> None:
+    def __init__(
+        self, ctx: Context, store: ObjectStore, window: Window, settled: Settled | None = None
+    ) -> None:
         self._ctx = ctx
         self._store = store
         self._window = window
+        self._settled = settled
         self.data_files: list[Object] = []
         self.left_out = False
 
@@ -131,11 +143,7 @@ class _Tree:
             month = period_of(folder)
             if month is not None and month not in self._window:
                 self.left_out = True
-            elif (
-                folder.endswith(_STATUS_FOLDER)
-                or MODEL_VERSION.search(folder)
-                or folder.count("/") > _DEEPEST
-            ):
+            elif self._needs_no_visit(folder) or (month is not None and self._remembered(folder, month)):
                 continue
             elif folder.endswith("/data/") or folder == "data/":
                 if (
@@ -145,11 +153,30 @@ class _Tree:
             else:
                 yield folder
 
+    def _remembered(self, folder: str, month: Month) -> bool:
+        return self._settled is not None and self._settled.takes(folder, month)
+
+    @staticmethod
+    def _needs_no_visit(folder: str) -> bool:
+        too_deep = folder.count("/") > _DEEPEST
+        return too_deep or folder.endswith(_STATUS_FOLDER) or MODEL_VERSION.search(folder) is not None
+
 
 def _deliveries(
-    ctx: Context, store: ObjectStore, items: Iterable[Object], window: Window, export: Export
+    ctx: Context,
+    store: ObjectStore,
+    items: Sequence[Object],
+    window: Window,
+    export: Export,
+    settled: Settled | None = None,
 ) -> list[Partition]:
     found = [_read(ctx, store, item, export) for item in items]
+    beside = Counter(folder_of(item) for item in items)
+    alone = {item.key for item in items if beside[folder_of(item)] == 1}
+    if settled is not None:
+        for item, manifest, problem in found:
+            if manifest is None and problem is None and item.key in alone:
+                settled.remember_foreign(item, period_of(item.key))
     broken = [
         Partition(
             stream=export.stream,
@@ -173,7 +200,10 @@ def _deliveries(
         newest, *others = sorted(rivals, key=_rank, reverse=True)
         for item, _ in others:
             ctx.log.info("older or second manifest ignored", manifest=store.uri(item.key))
-        made.append(_partition(ctx, store, *newest, stream=export.stream))
+        partition = _partition(ctx, store, *newest, stream=export.stream)
+        made.append(partition)
+        if settled is not None and not others and newest[0].key in alone:
+            settled.remember(newest[0], newest[1].account, partition)
     return sorted([*broken, *made], key=lambda partition: partition.key)
 
 
