@@ -57,6 +57,8 @@ def provider() -> Provider:
                 description="cost by day from the Query API, where there is no export",
                 billing=True,
                 unique_ids=True,
+                # The first of its budgets as a rate: while one is spent, this stream alone waits.
+                rate_limit_per_sec=1.2,
                 title="Azure cost query",
                 page_event="azure cost page processed",
             ),
