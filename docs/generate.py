@@ -9,6 +9,7 @@ import click
 from ogf.cli.main import cli
 from ogf.config import Settings
 from ogf.config.shape import settings_of
+from ogf.emissions.comments import comments
 from ogf.plugins import installed, load
 from ogf.schema import activity_columns
 
@@ -56,6 +57,13 @@ def tables() -> str:
         "| column | type | meaning |\n|---|---|---|",
     ]
     parts += [f"| `{item.name}` | {item.type} | {item.comment} |" for item in activity_columns()]
+    for item in comments():
+        if not item.column:
+            parts += [f"\n## {item.table}\n", f"{item.comment}."]
+            if item.table != "estimates":
+                parts += ["\n| column | meaning |\n|---|---|"]
+        else:
+            parts += [f"| `{item.column}` | {item.comment} |"]
     return "\n".join(parts) + "\n" + (REFERENCE / "ledger.md.in").read_text(encoding="utf-8")
 
 
