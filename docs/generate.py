@@ -25,6 +25,9 @@ def command_line() -> str:
         if command is not None:
             context = click.Context(command, info_name=name, parent=root, terminal_width=100)
             parts += [f"## ogf {name}\n", "```text", command.get_help(context), "```\n"]
+            for below, part in getattr(command, "commands", {}).items():
+                inner = click.Context(part, info_name=below, parent=context, terminal_width=100)
+                parts += [f"### ogf {name} {below}\n", "```text", part.get_help(inner), "```\n"]
     return "\n".join(parts)
 
 
