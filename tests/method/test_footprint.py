@@ -314,8 +314,8 @@ def test_b81_reported_rows_keep_their_value_and_usage_rows_are_estimated(tmp_pat
     cloud = FakeCloud(name="aws")
     exact = 0.1 + 0.2
     cloud.put("2024-06", [[
-        {"account_id": "told", "emissions_kgco2e": exact, "provider_scope": 2, "accounting": "location", **month},
-        {"account_id": "silent", "charge_category": "Usage", **VM, **month},
+        {"account_id": "told", "location": "EU-CENTRAL", "emissions_kgco2e": exact, "provider_scope": 2, "accounting": "location", **month},
+        {"account_id": "silent", "charge_category": "Usage", "location": "EU-CENTRAL", **VM, **month},
     ]], version="1")  # fmt: skip
     path = tmp_path / "ogf.duckdb"
     assert cloud.run(path).status == "succeeded"

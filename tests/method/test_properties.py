@@ -26,7 +26,7 @@ rows = st.fixed_dictionaries(
 )
 QUANTITIES = ("vcpu_hours", "memory_gib_hours", "gpu_hours", "storage_gib_hours", "network_gib")
 SUM = "SELECT coalesce(sum(energy_kwh), 0), coalesce(sum(emissions_kgco2e), 0), coalesce(sum(low_kgco2e), 0), coalesce(sum(high_kgco2e), 0) FROM {}"
-few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def summed(warehouse, *loads, view="emissions"):
