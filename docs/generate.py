@@ -100,7 +100,7 @@ def _rows(name: str, columns: tuple[str, ...]) -> list[str]:
 
 def _short(value: str) -> str:
     try:
-        return f"{float(value):.4g}"
+        return f"{float(value):.6g}"
     except ValueError:
         return value or "unknown"
 

@@ -38,7 +38,7 @@ def test_method_a10_the_constants_of_the_page_are_those_of_the_code(tmp_path):
         view = connection.execute("SELECT sql FROM duckdb_views() WHERE view_name = 'estimates'").fetchone()[
             0
         ]
-    assert f"| memory | {memory[0]:.4g} | {memory[1]:.4g} | {memory[2]:.4g} |" in page
+    assert f"| memory | {memory[0]:.6g} | {memory[1]:.6g} | {memory[2]:.6g} |" in page
     assert str(memory[1]) in view
 
 

@@ -177,7 +177,7 @@ def test_what_is_no_usage_carries_no_carbon(warehouse, category):
 
 
 def test_a_correction_takes_back_what_it_corrects_and_below_zero_is_noticed(warehouse):
-    negative = VM | {"vcpu_hours": -100, "memory_gib_hours": -400}
+    negative = VM | {"quantity": -100, "vcpu_hours": -100, "memory_gib_hours": -400}
     warehouse.load(VM, negative, negative)
     kg, low, high = warehouse.one(
         "SELECT sum(emissions_kgco2e), sum(low_kgco2e), sum(high_kgco2e) FROM footprint"
