@@ -147,7 +147,7 @@ def put(connection: duckdb.DuckDBPyConnection, factors: Sequence[OwnFactor]) -> 
         connection.execute(
             "INSERT INTO emission_factors_own VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                item.factor_id,
+                item.factor_id.removesuffix(item.region) + region,
                 item.provider,
                 region,
                 item.year,
