@@ -15,7 +15,7 @@ from ogf import __version__
 from ogf.errors import ExitCode, OgfError
 
 _VERBOSE = ("-vv", "-v", "--verbose")
-_COMMANDS = ("run", "plan", "status", "providers", "query", "init", "doctor", "demo")
+_COMMANDS = ("run", "plan", "status", "providers", "query", "factors", "init", "doctor", "demo")
 
 
 class _Commands(click.Group):

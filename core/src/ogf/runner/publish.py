@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ogf.emissions.install import add_up
 from ogf.errors import ErrorClass, SourceError
 from ogf.runner.editions import is_newer
 from ogf.runner.failpoints import passing
@@ -137,6 +138,7 @@ def publish(
             notices.append(f"withheld: {accounts} may not be read; {kept:,} rows of the last load are kept")
         if rejected:
             notices.append(f"rejected: {rejected:,} rows are in quarantine ({_top(reasons)})")
+        add_up(connection, str(load.load_id))
         _flip(
             session,
             load,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from ogf.emissions.install import add_up, install
 from ogf.errors import WarehouseError, WarehouseNewer
 from ogf.files.table import literal
 from ogf.schema import activity_columns
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import duckdb
+
+_MONTHLY_SINCE = 2  # schema version that brought monthly_log
 
 
 def shipped() -> dict[int, str]:
@@ -39,7 +42,7 @@ def schema_version(connection: duckdb.DuckDBPyConnection) -> int:
 def upgrade(
     connection: duckdb.DuckDBPyConnection, *, where: str, migrations: Mapping[int, str] | None = None
 ) -> None:
-    """Bring the open warehouse to the newest schema, in one transaction; nothing happens if it is there.
+    """Bring the open warehouse to the newest schema and factors, in one transaction; nothing happens if it is there.
 
     Raises:
         WarehouseNewer: a newer ogf wrote it.
@@ -48,8 +51,6 @@ def upgrade(
     steps = shipped() if migrations is None else migrations
     have, newest = schema_version(connection), max(steps)
     _refuse_newer(have, newest, where)
-    if have == newest:
-        return
     if (
         have == 0
         and connection.execute("SELECT 1 FROM duckdb_tables() WHERE NOT internal LIMIT 1").fetchone()
@@ -57,18 +58,28 @@ def upgrade(
         raise _foreign(where)
     connection.begin()
     try:
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS ogf_schema (version BIGINT NOT NULL, applied_at TIMESTAMPTZ NOT NULL)"
-        )
-        for version in range(have + 1, newest + 1):
-            connection.execute(steps[version])
-            connection.execute("INSERT INTO ogf_schema VALUES (?, now())", [version])
-        connection.execute(files("ogf.warehouse").joinpath("views.sql").read_text(encoding="utf-8"))
-        _comment(connection)
+        if have < newest:
+            _migrate(connection, steps, have=have, newest=newest)
+        install(connection)
     except BaseException:
         connection.rollback()
         raise
     connection.commit()
+
+
+def _migrate(
+    connection: duckdb.DuckDBPyConnection, steps: Mapping[int, str], *, have: int, newest: int
+) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS ogf_schema (version BIGINT NOT NULL, applied_at TIMESTAMPTZ NOT NULL)"
+    )
+    for version in range(have + 1, newest + 1):
+        connection.execute(steps[version])
+        connection.execute("INSERT INTO ogf_schema VALUES (?, now())", [version])
+    connection.execute(files("ogf.warehouse").joinpath("views.sql").read_text(encoding="utf-8"))
+    _comment(connection)
+    if have < _MONTHLY_SINCE:
+        add_up(connection, "SELECT load_id FROM loads")
 
 
 def require_current(connection: duckdb.DuckDBPyConnection, *, where: str) -> None:

@@ -1,0 +1,68 @@
+"""The methods: one folder each, with `method.json` (title, tables read) and `estimates.sql`.
+
+Adding a method is adding a folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from ogf.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT = "ogf-2026.1"
+
+
+@dataclass(frozen=True)
+class Method:
+    """How activities become estimates.
+
+    Attributes:
+        name: its folder, such as `ogf-2026.1`.
+        title: one line for people.
+        version: hash of its SQL and of the tables it reads, the grid factors aside: two figures with the same name
+            and version were made by the same arithmetic.
+        sql: one SELECT over activities (`:activities`) and the factor tables, linear in the physical quantities;
+            `$name_low` and so on are rows of factor_coefficients.
+    """
+
+    name: str
+    title: str
+    version: str
+    sql: str
+
+    def estimates(self, activities: str, numbers: Mapping[str, float]) -> str:
+        """The SELECT over a table or view in the shape of activities, with its coefficients filled in."""
+        return re.sub(r"\$([a-z_]+)\b", lambda m: repr(numbers[m[1]]), self.sql).replace(
+            ":activities", activities
+        )
+
+
+def methods() -> dict[str, Method]:
+    """Every shipped method, by name."""
+    folder = files("ogf.emissions.methods")
+    names = sorted(item.name for item in folder.iterdir() if item.joinpath("method.json").is_file())
+    return {name: method(name) for name in names}
+
+
+@cache
+def method(name: str) -> Method:
+    """The method of this name. Raises ConfigError if there is none."""
+    folder = files("ogf.emissions.methods").joinpath(name)
+    if not folder.joinpath("method.json").is_file():
+        known = ", ".join(methods())
+        raise ConfigError(f"there is no method {name}", hint=f"choose one of: {known}")
+    told = json.loads(folder.joinpath("method.json").read_text(encoding="utf-8"))
+    sql = folder.joinpath("estimates.sql").read_text(encoding="utf-8")
+    digest = hashlib.sha256(sql.encode())
+    for table in told["tables"]:
+        digest.update(files("ogf.emissions").joinpath(f"data/{table}.csv").read_bytes())
+    return Method(name, told["title"], digest.hexdigest()[:12], sql)
