@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
+import os
 import shutil
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +23,15 @@ _MOST_LINES = 3
 # In a pipe nothing is folded; a table that is wider is mostly padding, unless its columns are few.
 _PIPE_WIDTH = 160
 _FEW_COLUMNS = 8
+
+
+@contextmanager
+def until_enough() -> Iterator[None]:
+    """Write to stdout while it is read. Whoever reads (`| head`) may have seen enough; click would make it an error."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_json(value: Any) -> None:
@@ -111,8 +122,9 @@ def _write_aligned(
         table.add_row(*row)
     with console.capture() as printed:
         console.print(table, end="")
-    for line in printed.get().splitlines():
-        click.echo(line if screen else line.rstrip())
+    lines = printed.get().splitlines()
+    with until_enough():
+        click.echo("\n".join(lines if screen else (line.rstrip() for line in lines)))
 
 
 def _write_records(
@@ -121,24 +133,22 @@ def _write_records(
     """Each row as a block of `name  value` lines. NULLs are counted, not shown."""
     from rich.cells import chop_cells
 
-    if title:
-        click.echo(title)
     names = max(map(len, columns))
     room = None if screen is None else max(_READABLE, screen - names - 2)
+    lines = [title] if title else []
     for number, row in enumerate(rows, 1):
-        click.echo(click.style(f"── {number} ──", dim=True))
-        absent = 0
+        lines.append(click.style(f"── {number} ──", dim=True))
         for name, value in zip(columns, row, strict=True):
-            if value is None:
-                absent += 1
-                continue
             label = f"{name:<{names}}"
-            for line in text(value).split("\n"):
+            for line in () if value is None else text(value).split("\n"):
                 for part in chop_cells(line, room) if room and line else [line]:
-                    click.echo(f"{label}  {part}".rstrip())
+                    lines.append(f"{label}  {part}".rstrip())
                     label = " " * names
-        if absent:
-            click.echo(click.style(f"({counted(absent, 'NULL field')} left out)", dim=True))
+        if absent := sum(value is None for value in row):
+            lines.append(click.style(f"({counted(absent, 'NULL field')} left out)", dim=True))
+    with until_enough():
+        for line in lines:
+            click.echo(line)
     if not rows:
         click.echo("no rows", err=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import select
 import shutil
@@ -144,6 +143,7 @@ def _copy(
     form: str,
     output: Path | None,
 ) -> None:
+    from ogf.cli.output import until_enough
     from ogf.files.table import literal
 
     # Never /dev/stdout by name: opening it truncates a file it points to, and a closed one's number may be reused.
@@ -151,9 +151,6 @@ def _copy(
         target = output or Path(folder) / "answer"
         connection.execute(f"COPY (SELECT * FROM answer) TO {literal(str(target))} ({_FORMATS[form]})")
         if output is None and sys.stdout is not None:
-            try:
-                with target.open("rb") as file:
-                    shutil.copyfileobj(file, sys.stdout.buffer)
+            with until_enough(), target.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
                 sys.stdout.flush()
-            except BrokenPipeError:  # whoever reads (`| head`) has seen enough; click would make it an error
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

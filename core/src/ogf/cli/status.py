@@ -117,7 +117,7 @@ def _show_runs(past: list[dict[str, Any]]) -> None:
     from ogf.cli.output import counted, folded, screen_width
 
     if past:
-        click.echo("\nLatest runs (UTC)")
+        click.echo("Latest runs (UTC)")
     wide = max((len(row["provider"]) for row in past), default=0)
     for row in past:
         counts = ", ".join(
@@ -129,8 +129,9 @@ def _show_runs(past: list[dict[str, Any]]) -> None:
             f"  {row['started_at']:%Y-%m-%d %H:%M}  {row['provider']:<{wide}}  {row['status']:<9}  {counts}; "
             f"{counted(row['rows'], 'row')}"
         )
-        for line in folded(row["message"] or "", indent="    ", room=screen_width()):
-            click.echo(line)
+        if row["message"]:
+            for line in folded(row["message"], indent="    ", room=screen_width()):
+                click.echo(line)
 
 
 def _show_unlisted(unlisted: list[dict[str, Any]]) -> None:

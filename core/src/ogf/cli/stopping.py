@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ogf.runner.clock import Cancel
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
-_SHOW_CURSOR = "\x1b[?25h"  # the progress bar hides it
+_SHOW_CURSOR = "\x1b[?25h"
 
 
 @contextmanager
@@ -52,17 +52,19 @@ def _listen(heard: int, cancel: Cancel) -> None:
             continue
         name = signal.Signals(byte[0]).name
         if cancel.is_set():
-            cursor = _SHOW_CURSOR if os.isatty(2) else ""
             _say(
-                f"{cursor}{name} again: stopped at once. Nothing is lost but the page under way: finished pages are "
-                "kept; run the same command to go on"
+                f"{name} again: stopped at once. Nothing is lost but the page under way: finished pages are kept; "
+                "run the same command to go on",
+                last=True,
             )
             os._exit(ExitCode.INTERRUPTED)
         cancel.set()
         _say(f"{name}: stopping after the page under way; once more to stop at once")
 
 
-def _say(line: str) -> None:
+def _say(line: str, *, last: bool = False) -> None:
     """Not through sys.stderr: somebody may be in the midst of writing to it."""
+    if os.isatty(2):  # where the progress bar is, and has hidden the cursor
+        line = f"\n{_SHOW_CURSOR if last else ''}{line}"
     with suppress(OSError):
         os.write(2, f"{line}\n".encode())
