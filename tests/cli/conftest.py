@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 from aws.conftest import aws, aws_server, bucket, clean_environment
 from aws.cur_files import csv_file, folder_put, gz, month_lines, put_legacy
-from processes import ogf
+from processes import OGF, environment, ogf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +44,21 @@ class Place:
         assert "Traceback" not in answer.stderr
         assert "Warning" not in answer.stderr
         return answer
+
+    def on_terminal(self, *words: str, columns: int, keys: str = "") -> str:
+        """Run `ogf` on a terminal of so many columns, with these keys typed; gives what is on the screen, uncoloured."""
+        command = f"stty cols {columns}; {shlex.join([OGF, *words])}"
+        answer = subprocess.run(
+            ["script", "-qec", command, "/dev/null"],
+            cwd=self.folder,
+            env=environment(self.folder) | {"COLUMNS": str(columns), "TERM": "xterm"} | self.env,
+            input=keys,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return click.unstyle(answer.stdout).replace("\r\n", "\n")
 
 
 @pytest.fixture

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import pytest
-from processes import OGF, environment
 
 if TYPE_CHECKING:
     from aws.conftest import Bucket
@@ -82,20 +79,6 @@ def s3_environment(bucket: Bucket) -> dict[str, str]:
         "OFFGRIDFLOW_AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
         "OFFGRIDFLOW_AWS_SECRET_ACCESS_KEY": "planted-secret",
     }
-
-
-def test_status(place: Place) -> None:
-    place("run")
-    next(place.folder.glob("exports/**/20260201*/**/*.csv.gz")).write_bytes(b"\x1f\x8b\x08cut")
-    place("run", code=3)
-    said = place("status").stdout
-    assert re.search(r"aws +error +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +2 +7 +1", said)
-    assert "failed: aws cur billing/000000000042/hourly/2026-02: " in said
-    assert "Latest runs" in said
-    told = json.loads(place("status", "--json").stdout)
-    assert [run["status"] for run in told["runs"]] == ["partial", "succeeded"]
-    assert [issue["partition"] for issue in told["issues"]] == ["billing/000000000042/hourly/2026-02"]
-    assert "Latest runs" not in place("status", "--runs", "0").stdout
 
 
 def test_providers(empty: Place) -> None:
@@ -204,22 +187,3 @@ def test_a_wrong_value_is_never_replaced_by_a_default(place: Place, name: str, t
     answer = place("run", code=2, **{f"OFFGRIDFLOW_AWS_{name}": text})
     assert f"OFFGRIDFLOW_AWS_{name}" in answer.stderr
     assert text in answer.stderr
-
-
-def test_nothing_is_cut_off_on_a_narrow_terminal(place: Place) -> None:
-    """A column that has no room is folded, and short ones stay whole where they can."""
-    place("run")
-    script = f"{OGF} status; {OGF} plan"
-    terminal = subprocess.run(
-        ["script", "-qec", f"stty cols 80; {script}", "/dev/null"],
-        cwd=place.folder,
-        env=environment(place.folder) | {"COLUMNS": "80", "TERM": "xterm"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    terminal = click.unstyle(terminal)
-    assert "connected" in terminal
-    assert "succeeded" in terminal
-    assert terminal.count("same version") == 2
-    assert max(len(line.rstrip()) for line in terminal.splitlines()) <= 80

@@ -82,13 +82,95 @@ def test_only_the_table_is_cut(loaded: Place) -> None:
         "CREATE TABLE x (a INT)",
         "DROP VIEW activities",
         "SET TimeZone='x'; DELETE FROM runs",
+        "COPY runs TO 'out.csv'",
+        "EXPLAIN ANALYZE COPY runs TO 'out.csv'",
+        "explain (analyze, format json) COPY runs TO 'out.csv'",
+        "/* look */ EXPLAIN ANALYZE COPY runs TO 'out.csv'",
+        "EXPORT DATABASE 'out.csv'",
+        "ATTACH 'out.csv'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "CHECKPOINT",
     ],
 )
 def test_it_only_reads(loaded: Place, sql: str) -> None:
+    before = sorted(loaded.folder.iterdir())
     answer = loaded("query", sql, code=2)
     assert answer.stdout == ""
     assert "→" in answer.stderr
+    assert sorted(loaded.folder.iterdir()) == before
     assert loaded("query", "SELECT count(*) AS n FROM runs", "--json").stdout.split() == ["[", '{"n":1}', "]"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "FROM runs;",
+        "-- a remark\nWITH r AS (FROM runs) SELECT * FROM r",
+        "VALUES (1)",
+        "PIVOT activities ON provider USING count(*) GROUP BY stream",
+        "SHOW TABLES",
+        "DESCRIBE activities",
+        "SUMMARIZE runs",
+        "PRAGMA table_info('runs')",
+        "EXPLAIN SELECT 1",
+        "EXPLAIN ANALYZE FROM runs",
+        "FROM 'map.csv'",
+    ],
+)
+def test_whatever_reads_is_answered(loaded: Place, sql: str) -> None:
+    (loaded.folder / "map.csv").write_text("account,team\n42,insight\n")
+    assert loaded("query", sql).stdout.strip()
+    assert json.loads(loaded("query", sql, "--json").stdout)
+
+
+def test_several_statements_are_not_answered_in_part(loaded: Place) -> None:
+    for sql in ("SELECT 1; SELECT 2", "PIVOT runs ON provider USING count(*); SELECT 2"):
+        answer = loaded("query", sql, code=2)
+        assert "these are 2 statements\n  → ask one at a time" in answer.stderr
+        assert answer.stdout == ""
+
+
+@pytest.mark.parametrize("sql", ["", " ;", "-- nothing"])
+def test_no_sql_at_all(loaded: Place, sql: str) -> None:
+    assert "there is no SQL in it\n  → ogf query" in loaded("query", sql, code=2).stderr
+
+
+def test_a_wide_result_is_shown_record_by_record(loaded: Place) -> None:
+    for columns in (80, 160):
+        said = loaded.on_terminal("query", "FROM activities LIMIT 2", columns=columns)
+        assert max(map(len, said.splitlines())) <= columns
+        assert re.search(r"^── 1 ──\nactivity_id  +[0-9a-f-]{36}\norg_id  +default\n", said, re.MULTILINE)
+        assert re.search(r"^── 2 ──\n", said, re.MULTILINE)
+        names = re.findall(r"^([a-z]\w+)  ", said, re.MULTILINE)
+        (left_out, _) = re.findall(r"^\((\d+) NULL fields left out\)$", said, re.MULTILINE)
+        assert len(names) / 2 + int(left_out) == len(
+            json.loads(loaded("query", "DESCRIBE activities", "--json").stdout)
+        )
+
+
+def test_wide_text_is_folded_not_lost(loaded: Place) -> None:
+    sql = "SELECT string_agg(i, ' ') AS long, NULL AS no, 'b' AS short FROM (SELECT 'word' || range AS i FROM range(99))"
+    said = loaded.on_terminal("query", sql, columns=80)
+    assert max(map(len, said.splitlines())) <= 80
+    assert re.findall(r"\d+", said.replace("\n       ", "").partition("NULL")[0])[1:-1] == [
+        *map(str, range(99))
+    ]
+    assert "(1 NULL field left out)" in said
+    assert "word98" in loaded("query", sql).stdout
+
+
+def test_a_narrow_result_is_a_table_on_a_terminal(loaded: Place) -> None:
+    said = loaded.on_terminal("query", SUMS, columns=80)
+    assert re.search(r"^ billing/000000000042/hourly/2026-02 +4 +6.04", said, re.MULTILINE)
+
+
+def test_tables_in_a_pipe_are_not_padding(loaded: Place) -> None:
+    said = loaded("query", "FROM activities").stdout
+    assert max(map(len, said.splitlines())) < 250
+    assert "── 7 ──" in said
+    for words in (("query", SUMS), ("plan",), ("status",)):
+        assert not re.search(r" $", loaded(*words).stdout, re.MULTILINE)
 
 
 def test_an_error_in_the_sql(loaded: Place) -> None:
@@ -99,9 +181,10 @@ def test_an_error_in_the_sql(loaded: Place) -> None:
     assert "Parser Error" in json.loads(broken.stdout)["error"]["message"]
 
 
-def test_no_rows_and_no_answer(loaded: Place) -> None:
-    assert json.loads(loaded("query", "FROM activities WHERE false", "--json").stdout) == []
-    loaded("query", "")
+def test_no_rows(loaded: Place) -> None:
+    nothing = "FROM activities WHERE false"
+    assert json.loads(loaded("query", nothing, "--json").stdout) == []
+    assert loaded("query", nothing).stderr == "no rows\n"
 
 
 def test_no_warehouse_yet(empty: Place) -> None:

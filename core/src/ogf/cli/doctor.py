@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +14,6 @@ from ogf.errors import ExitCode, OgfError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from ogf.config import Config
     from ogf.hookspecs import Check
@@ -51,12 +53,14 @@ def command(
         for error in broken
     ]
     policies = []
-    for plugin in plugins:
-        checks = [*_provider(plugin, config), *_discovered(plugin, config)]
-        rows += [_row(f"{plugin.provider.name} {where}".strip(), check) for where, check in checks]
-        missing = dict.fromkeys(pair for _, check in checks for pair in check.missing)
-        if missing and plugin.provider.policy is not None:
-            policies.append(plugin.provider.policy(missing))
+    with tempfile.TemporaryDirectory(prefix="ogf-doctor-") as folder:
+        aside = _with_warehouse(config, Path(folder) / "ogf.duckdb")
+        for plugin in plugins:
+            checks = [*_provider(plugin, aside), *_discovered(plugin, aside)]
+            rows += [_row(f"{plugin.provider.name} {where}".strip(), check) for where, check in checks]
+            missing = dict.fromkeys(pair for _, check in checks for pair in check.missing)
+            if missing and plugin.provider.policy is not None:
+                policies.append(plugin.provider.policy(missing))
     described = [row._asdict() for row in config.describe()] if settings or as_json else []
     if as_json:
         documents = [{"title": title, "document": text} for title, text in policies]
@@ -78,7 +82,14 @@ def _row(where: str, check: Check) -> dict[str, Any]:
     return {"where": where, "check": check.name, "ok": check.ok, "detail": check.detail, "hint": check.hint}
 
 
+def _with_warehouse(config: Config, path: Path) -> Config:
+    """The same configuration beside another folder, so that looking leaves nothing behind and needs no permission."""
+    warehouse = config.settings.warehouse.model_copy(update={"path": path})
+    return dataclasses.replace(config, settings=config.settings.model_copy(update={"warehouse": warehouse}))
+
+
 def _general(config: Config) -> Iterator[Check]:
+    from ogf.cli.writable import NotWritable, require_writable
     from ogf.hookspecs import Check
     from ogf.warehouse.file import WarehouseFile
     from ogf.warehouse.migrate import schema_version
@@ -94,14 +105,20 @@ def _general(config: Config) -> Iterator[Check]:
             detail=f"no installed plugin serves {', '.join(config.unserved)}: ignored",
         )
     path = config.settings.warehouse.path
-    if not path.exists():
-        yield Check("warehouse", ok=True, detail=f"{path} does not exist yet; the first run makes it")
-        return
+    file = WarehouseFile(path, wait=config.settings.runner.wait)
+    detail = f"{path} does not exist yet; the first run makes it"
     try:
-        with WarehouseFile(path, wait=config.settings.runner.wait).reading() as connection:
-            yield Check("warehouse", ok=True, detail=f"{path}, schema {schema_version(connection)}")
+        file.require_folder()
+        if path.exists():
+            with file.reading() as connection:
+                detail = f"{path}, schema {schema_version(connection)}"
+            require_writable(path)
+        require_writable(path.absolute().parent)
     except OgfError as error:
-        yield Check("warehouse", ok=False, detail=error.message, hint=error.hint)
+        where = f"{error.where}: " if isinstance(error, NotWritable) else ""
+        yield Check("warehouse", ok=False, detail=where + error.message, hint=error.hint)
+    else:
+        yield Check("warehouse", ok=True, detail=detail)
 
 
 def _provider(plugin: Plugin, config: Config) -> Iterator[tuple[str, Check]]:

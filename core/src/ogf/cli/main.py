@@ -12,10 +12,11 @@ from typing import NoReturn
 import click
 
 from ogf import __version__
+from ogf.cli.writable import not_writable
 from ogf.errors import ExitCode, OgfError
 
 _VERBOSE = ("-vv", "-v", "--verbose")
-_COMMANDS = ("run", "plan", "status", "providers", "query", "factors", "init", "doctor", "demo")
+_COMMANDS = ("run", "plan", "status", "providers", "query", "factors", "init", "doctor", "demo", "forget")
 
 
 class _Commands(click.Group):
@@ -61,6 +62,13 @@ def main() -> NoReturn:
         # whoever read our output (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.SUCCEEDED)
+    except OSError as error:
+        refused = not_writable(error)
+        if refused is None:
+            _tell_unforeseen(error)
+        else:
+            _tell(refused)
+        sys.exit(ExitCode.FAILED)
     except Exception as error:  # noqa: BLE001 - the last place where a traceback can be turned into a text
         _tell_unforeseen(error)
         sys.exit(ExitCode.FAILED)

@@ -69,6 +69,16 @@ def window(since: Month | None, until: Month | None) -> Window:
     return Window(since, until)
 
 
+def nothing_listed(asked: Window, config: Config) -> str:
+    """What to say where the source lists not one partition, and where it was looked for."""
+    where, remedy = "", "look at the location in the configuration; `ogf doctor` tries it"
+    if any(asked):
+        where, remedy = f" in the window {asked}", "leave out --since and --until to see what there is"
+    elif days := config.settings.ingestion.lookback_days:
+        remedy = f"after a first load only the last {days} days are looked at (ingestion.lookback_days): give --since"
+    return f"the source lists nothing{where}\n  → {remedy}"
+
+
 def load_config(
     *,
     config_path: Path | None,

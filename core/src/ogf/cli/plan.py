@@ -47,7 +47,10 @@ def command(
     rows = []
     for plugin in plugins:
         run = ProviderRun(plugin, config)
-        for item in run.plan(asked):
+        planned = run.plan(asked)
+        if not planned:
+            click.echo(f"{plugin.provider.name}: {options.nothing_listed(asked.window, config)}", err=True)
+        for item in planned:
             partition = item.partition
             action = "cannot" if partition.problem else "load" if item.load else "skip"
             why = partition.problem.message if partition.problem else item.reason
@@ -71,8 +74,6 @@ def command(
         several = ("account",) if any(row["account"] for row in rows) else ()
         shown = ("provider", *several, "stream", "partition", "action", "why", "requests")
         write_table(shown, [[row[name] for name in shown] for row in rows], numbers=["requests"])
-    else:
-        click.echo("Nothing is listed in this window.", err=True)
     return (
         ExitCode.PARTIAL if broken or any(row["action"] == "cannot" for row in rows) else ExitCode.SUCCEEDED
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 import select
 import shutil
 import signal
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _MOST_ROWS = 1000
+_ADVICE = '`ogf query "SHOW TABLES"` lists the tables, `ogf query "DESCRIBE activities"` the columns'
+_EXPLAIN = re.compile(r"[\s;]*EXPLAIN\b\s*(ANALYZE\b|\([^)]*\))?", re.IGNORECASE)
 _FORMATS = {"csv": "FORMAT csv, HEADER", "json": "FORMAT json, ARRAY true", "parquet": "FORMAT parquet"}
 
 
@@ -48,6 +50,10 @@ def command(
 ) -> int:
     """Ask the warehouse in SQL, read-only. Times are UTC.
 
+    One statement that only reads: SELECT, FROM, PIVOT, SHOW, DESCRIBE, SUMMARIZE, EXPLAIN. It may read other files, as
+    in FROM 'map.csv', but writes none: use --format with -o. A result too wide for the terminal is shown record by
+    record, without its NULLs.
+
     \b
     ogf query "SELECT service, sum(cost) AS cost FROM activities GROUP BY ALL"
     ogf query "FROM activities" --format parquet -o activities.parquet
@@ -70,9 +76,8 @@ def command(
     file = WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
     with file.reading() as connection:
         try:
+            _require_reading(connection, sql)
             answer = connection.sql(sql)
-            if answer is None:
-                return ExitCode.SUCCEEDED
             if form == "table":
                 _show(answer)
             else:
@@ -80,8 +85,31 @@ def command(
         except duckdb.Error as error:
             if output is None and _reader_gone():
                 raise BrokenPipeError from error
-            raise _QueryError(str(error).strip(), hint=_advice(error)) from error
+            raise _QueryError(str(error).strip(), hint=_ADVICE) from error
     return ExitCode.SUCCEEDED
+
+
+def _require_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Refuse anything but one statement that reads. The file is open read-only, but COPY and others write elsewhere."""
+    import duckdb
+
+    kinds = duckdb.StatementType
+    # A PIVOT is two to DuckDB: a type for its columns, made in memory and without a text of its own, and the SELECT.
+    statements = [
+        each for each in connection.extract_statements(sql) if each.query or each.type != kinds.CREATE
+    ]
+    if not statements:
+        raise _QueryError("there is no SQL in it", hint='ogf query "FROM activities LIMIT 5"')
+    if len(statements) > 1:
+        raise _QueryError(f"these are {len(statements)} statements", hint="ask one at a time")
+    (statement,) = statements
+    if statement.type == kinds.EXPLAIN:  # with ANALYZE, DuckDB carries the explained statement out
+        _require_reading(connection, _EXPLAIN.sub("", sql, count=1))
+    elif statement.type != kinds.SELECT:
+        raise _QueryError(
+            f"{statement.type.name} is not a question: `ogf query` only reads",
+            hint="to write the answer to a file: ogf query --format csv -o FILE SQL (or json, parquet)",
+        )
 
 
 def _reader_gone() -> bool:
@@ -93,14 +121,6 @@ def _reader_gone() -> bool:
 
 class _QueryError(OgfError):
     exit_code = ExitCode.USAGE
-
-
-def _advice(error: duckdb.Error) -> str:
-    import duckdb
-
-    if isinstance(error, duckdb.InvalidInputException) and "read-only" in str(error):
-        return "`ogf query` only reads"
-    return '`ogf query "SHOW TABLES"` lists the tables, `ogf query "DESCRIBE activities"` the columns'
 
 
 def _show(answer: duckdb.DuckDBPyRelation) -> None:
@@ -123,6 +143,7 @@ def _copy(
     form: str,
     output: Path | None,
 ) -> None:
+    from ogf.cli.output import until_enough
     from ogf.files.table import literal
 
     # Never /dev/stdout by name: opening it truncates a file it points to, and a closed one's number may be reused.
@@ -130,9 +151,6 @@ def _copy(
         target = output or Path(folder) / "answer"
         connection.execute(f"COPY (SELECT * FROM answer) TO {literal(str(target))} ({_FORMATS[form]})")
         if output is None and sys.stdout is not None:
-            try:
-                with target.open("rb") as file:
-                    shutil.copyfileobj(file, sys.stdout.buffer)
+            with until_enough(), target.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
                 sys.stdout.flush()
-            except BrokenPipeError:  # whoever reads (`| head`) has seen enough; click would make it an error
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -113,6 +113,8 @@ def command(
                 )
             results.append(result)
             show_summary(show, result, quiet=quiet)
+            if result.status == "succeeded" and not result.partitions and not quiet:
+                show.say(f"  {options.nothing_listed(asked.window, config)}")
     if several:
         _show_failures(results, of=len(plugins) + len(broken))
     if as_json:

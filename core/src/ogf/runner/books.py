@@ -16,7 +16,7 @@ from ogf.warehouse import facts, ledger
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     import duckdb
     from sqlmodel import Session
@@ -175,7 +175,6 @@ class Books:
     ) -> list[ledger.Load]:
         """Close the run, prune what nobody can see, and return the loads whose segments may go."""
         at = ledger.now()
-        failed = result.status in ("failed", "partial", "cancelled")
         with self.warehouse.writing() as connection:
             with ledger.transaction(connection) as session:
                 ledger.put(session, *(ledger.revised(state, listed=False) for state in listing.vanished))
@@ -205,19 +204,39 @@ class Books:
                     ),
                 )
                 connector = self._connector(ledger.rows(session, ledger.Connector, **self._who))
-                ledger.put(
-                    session,
-                    ledger.revised(
-                        connector,
-                        status="error" if failed else "connected",
-                        last_run_at=started.run.started_at,
-                        last_success_at=connector.last_success_at if failed else at,
-                        last_error=(result.message or None) if failed else None,
-                    ),
-                )
+                ledger.put(session, _after(connector, result, began=started.run.started_at, at=at))
                 passing("finish.inside")
             with ledger.transaction(connection) as session:
                 return self._prune(connection, session)
+
+    def keeps_history(self, stream: str) -> bool:
+        return stream not in self._prunes
+
+    def forget(self, stream: str, keys: Collection[str]) -> list[ledger.Load]:
+        """Take partitions out: their loads count no more, their state is gone. Returns the loads whose segments may go.
+
+        One transaction. Keys that are not known are passed over.
+        """
+        with self.warehouse.writing() as connection, ledger.transaction(connection) as session:
+            at = ledger.now()
+            of = {"stream": stream, **self._who}
+            loads = [load for load in ledger.rows(session, ledger.Load, **of) if load.partition_key in keys]
+            ledger.put(
+                session,
+                *(
+                    ledger.revised(load, status="superseded", superseded_at=at)
+                    for load in loads
+                    if load.status == "current"
+                ),
+            )
+            ledger.put(
+                session,
+                *(ledger.revised(load, status="abandoned") for load in loads if load.status == "loading"),
+            )
+            known = ledger.rows(session, ledger.PartitionState, **of)
+            ledger.remove(session, *(state for state in known if state.partition_key in keys))
+            session.expunge_all()  # what was read before must be read anew
+            return self._prune(connection, session)
 
     def _prune(self, connection: duckdb.DuckDBPyConnection, session: Session) -> list[ledger.Load]:
         """Drop the rows of abandoned loads, and of superseded ones whose stream keeps no history."""
@@ -236,6 +255,23 @@ class Books:
 
     def _connector(self, found: Iterable[ledger.Connector]) -> ledger.Connector:
         return next(iter(found), None) or ledger.Connector(status="disconnected", **self._who)
+
+
+def _after(
+    connector: ledger.Connector, result: RunResult, *, began: dt.datetime, at: dt.datetime
+) -> ledger.Connector:
+    """The connector once a run has ended. A cancelled one tells nothing of it: it stands as it stood before."""
+    if result.status == "cancelled":
+        known = "connected" if connector.last_success_at else "disconnected"
+        return ledger.revised(connector, status="error" if connector.last_error else known, last_run_at=began)
+    failed = result.status in ("failed", "partial")
+    return ledger.revised(
+        connector,
+        status="error" if failed else "connected",
+        last_run_at=began,
+        last_success_at=connector.last_success_at if failed else at,
+        last_error=(result.message or f"the run {result.status}") if failed else None,
+    )
 
 
 def _confirmed(state: ledger.PartitionState, at: dt.datetime) -> ledger.PartitionState:

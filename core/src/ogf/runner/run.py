@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,8 +99,8 @@ class ProviderRun:
         result = RunResult(self.name, self.org_id)
         self.warehouse.require_folder()
         self.log.info("starting ingestion", streams=streams, window=str(options.window))
-        with run_lock(self.spool.lock_file, what=f"{self.name} (organisation {self.org_id})"):
-            books = Books(self.warehouse, org_id=self.org_id, provider=self.name, prunes=self._prunes())
+        with self.alone():
+            books = self.books()
             started = books.start(window=str(options.window))
             self.spool.sweep(
                 self.spool.load_folder(load.stream, load.digest, load.load_id) for load in started.unfinished
@@ -146,6 +146,14 @@ class ProviderRun:
         """Lend a context for one task outside a run, as `doctor` needs it."""
         with self._workshop().open(workers=1) as contexts:
             yield contexts.make(stream, account=account)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold the lock that keeps other runs of this provider out. Raises WarehouseBusy while one is under way."""
+        return run_lock(self.spool.lock_file, what=f"{self.name} (organisation {self.org_id})")
+
+    def books(self) -> Books:
+        """The ledger of this provider. Whoever writes into it holds the lock."""
+        return Books(self.warehouse, org_id=self.org_id, provider=self.name, prunes=self._prunes())
 
     def _run(
         self, planner: Planner, streams: list[str], books: Books, started: Started, result: RunResult
