@@ -60,7 +60,7 @@ def tables() -> str:
     for item in comments():
         if not item.column:
             parts += [f"\n## {item.table}\n", f"{item.comment}."]
-            if item.table != "estimates":
+            if any(other.column for other in comments() if other.table == item.table):
                 parts += ["\n| column | meaning |\n|---|---|"]
         else:
             parts += [f"| `{item.column}` | {item.comment} |"]

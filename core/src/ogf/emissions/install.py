@@ -91,12 +91,16 @@ def _factors(connection: duckdb.DuckDBPyConnection, choice: Choice) -> None:
 
 
 def _views(connection: duckdb.DuckDBPyConnection, choice: Choice) -> None:
-    chosen = method(choice.method)
-    values = {
-        "estimates": chosen.estimates(_numbers(connection)),
-        "method": literal(chosen.name),
-        "method_version": literal(chosen.version),
-    }
+    chosen, numbers = method(choice.method), _numbers(connection)
+    names = {"method": literal(chosen.name), "method_version": literal(chosen.version)}
+    values = {}
+    for kind, activities, estimates in (
+        ("activities", "activities", "estimates"),
+        ("months", "monthly_activities", "monthly_estimates"),
+    ):
+        values[f"estimates_of_{kind}"] = chosen.estimates(activities, numbers)
+        of_these = names | {"activities": activities, "estimates": estimates}
+        values[f"emissions_of_{kind}"] = filled(_sql("emissions"), of_these)
     connection.execute(filled(_sql("views"), values))
 
 
@@ -112,9 +116,9 @@ def _numbers(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
     return found | dict(zip(("first_year", "last_year"), first or (), strict=True))
 
 
-def months(connection: duckdb.DuckDBPyConnection, load_ids: str) -> None:
-    """Note which accounts and months loads have (a list or a subquery of load ids, as SQL)."""
-    connection.execute(filled(_sql("months"), {"loads": load_ids}))
+def add_up(connection: duckdb.DuckDBPyConnection, load_ids: str) -> None:
+    """Add the activities of loads up by month (a list or a subquery of load ids, as SQL)."""
+    connection.execute(filled(_sql("monthly"), {"loads": load_ids}))
 
 
 def _sql(name: str) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ogf.emissions.install import months
+from ogf.emissions.install import add_up
 from ogf.errors import ErrorClass, SourceError
 from ogf.runner.failpoints import passing
 from ogf.warehouse import facts, ledger
@@ -129,7 +129,7 @@ def publish(
             notices.append(f"withheld: {accounts} may not be read; {kept:,} rows of the last load are kept")
         if rejected:
             notices.append(f"rejected: {rejected:,} rows are in quarantine ({_top(reasons)})")
-        months(connection, str(load.load_id))
+        add_up(connection, str(load.load_id))
         _flip(session, load, planned, rows=rows, rejected=rejected, notices=notices, extracted=extracted)
         passing("publish.inside")
     passing("publish.after")

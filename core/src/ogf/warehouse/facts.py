@@ -131,5 +131,5 @@ def collapse_overlap(connection: duckdb.DuckDBPyConnection, load_id: int) -> int
 
 def prune(connection: duckdb.DuckDBPyConnection, load_ids: Sequence[int]) -> None:
     """Delete the rows of loads that nobody can see any more."""
-    for table in ("activity_log", "quarantine_log", "segments", "load_months"):
+    for table in ("activity_log", "quarantine_log", "segments", "monthly_log"):
         connection.execute(f"DELETE FROM {table} WHERE list_contains(?, load_id)", [list(load_ids)])

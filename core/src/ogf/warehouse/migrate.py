@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from ogf.emissions.install import install, months
+from ogf.emissions.install import add_up, install
 from ogf.errors import WarehouseError, WarehouseNewer
 from ogf.files.table import literal
 from ogf.schema import activity_columns
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-_MONTHS_SINCE = 2  # schema version that brought load_months
+_MONTHLY_SINCE = 2  # schema version that brought monthly_log
 
 
 def shipped() -> dict[int, str]:
@@ -78,8 +78,8 @@ def _migrate(
         connection.execute("INSERT INTO ogf_schema VALUES (?, now())", [version])
     connection.execute(files("ogf.warehouse").joinpath("views.sql").read_text(encoding="utf-8"))
     _comment(connection)
-    if have < _MONTHS_SINCE:
-        months(connection, "SELECT load_id FROM loads")
+    if have < _MONTHLY_SINCE:
+        add_up(connection, "SELECT load_id FROM loads")
 
 
 def require_current(connection: duckdb.DuckDBPyConnection, *, where: str) -> None:

@@ -30,7 +30,8 @@ class Method:
         title: one line for people.
         version: hash of its SQL and of the tables it reads, the grid factors aside: two figures with the same name
             and version were made by the same arithmetic.
-        sql: one SELECT over `activities` and the factor tables; `$name_low` and so on are rows of factor_coefficients.
+        sql: one SELECT over activities (`:activities`) and the factor tables, linear in the physical quantities;
+            `$name_low` and so on are rows of factor_coefficients.
     """
 
     name: str
@@ -38,9 +39,11 @@ class Method:
     version: str
     sql: str
 
-    def estimates(self, numbers: Mapping[str, float]) -> str:
-        """The SELECT with its coefficients filled in."""
-        return re.sub(r"\$([a-z_]+)\b", lambda m: repr(numbers[m[1]]), self.sql)
+    def estimates(self, activities: str, numbers: Mapping[str, float]) -> str:
+        """The SELECT over a table or view in the shape of activities, with its coefficients filled in."""
+        return re.sub(r"\$([a-z_]+)\b", lambda m: repr(numbers[m[1]]), self.sql).replace(
+            ":activities", activities
+        )
 
 
 def methods() -> dict[str, Method]:

@@ -1,13 +1,42 @@
--- Which account has what in which month of a load: written with the load, so that `footprint` need not look twice.
-CREATE TABLE load_months (
+-- Activities added up by month: written with each load, so that footprints need not read every row again.
+CREATE TABLE monthly_log (
     load_id BIGINT NOT NULL,
-    account_id VARCHAR,
     "month" DATE,
+    billing_account_id VARCHAR,
+    account_id VARCHAR,
+    account_name VARCHAR,
+    service VARCHAR,
+    category VARCHAR,
+    usage_type VARCHAR,
+    operation VARCHAR,
+    instance_type VARCHAR,
+    charge_category VARCHAR,
+    region VARCHAR,
+    location VARCHAR,
+    quantity DOUBLE,
+    unit VARCHAR,
+    cost DECIMAL(38,18),
+    currency VARCHAR,
+    vcpu_hours DOUBLE,
+    memory_gib_hours DOUBLE,
+    gpu_hours DOUBLE,
+    storage_gib_hours DOUBLE,
+    storage_media VARCHAR,
+    replication DOUBLE,
+    network_gib DOUBLE,
+    network_route VARCHAR,
+    processor VARCHAR,
+    gpu_model VARCHAR,
+    emissions_kgco2e DOUBLE,
+    provider_scope TINYINT,
+    accounting VARCHAR,
+    model_version VARCHAR,
+    data_quality VARCHAR,
     row_count BIGINT NOT NULL,
-    reported_rows BIGINT NOT NULL,
     physical_rows BIGINT NOT NULL,
-    complete_location BOOLEAN NOT NULL,
-    complete_market BOOLEAN NOT NULL
+    vcpu_rows BIGINT NOT NULL,
+    negative_rows BIGINT NOT NULL,
+    physical_cost DECIMAL(38,18)
 );
 
 -- What the user chose with `ogf factors use`, and what the factor tables in this file were made from. One row.

@@ -14,7 +14,7 @@ WITH placed AS (
         coalesce(u.min_watts, $gpu_unknown_min_high) AS high_gpu_min, coalesce(u.max_watts, $gpu_unknown_max_high) AS high_gpu_max,
         m.utilisation, m.factor_id AS embodied_factor_id, m.how AS embodied_how,
         m.server_kgco2e / m.server_vcpus AS server_kgco2e_per_vcpu
-    FROM activities AS a
+    FROM :activities AS a
     JOIN factor_regions AS g ON g.provider = a.provider AND g.reported = replace(lower(a.region), ' ', '')
         AND g.usage_year = least(greatest(year(make_timestamp(epoch_us(a.period_start))), $first_year), $last_year)
     LEFT JOIN factor_processors AS p ON p.provider = a.provider AND p.processor = a.processor
