@@ -86,8 +86,8 @@ def command(
             click.echo(f"  {line}")
     else:
         click.echo(
-            "There is nothing to compare: no account has both a reported, location-based figure and an estimate in one month.\n"
-            "  → load carbon exports and billing exports of the same accounts with `ogf run`",
+            "There is nothing to compare: no account has both a reported, location-based figure and an estimate in "
+            "one month.\n  → load carbon exports and billing exports of the same accounts with `ogf run`",
             err=True,
         )
     if len(found.rows) > limit:
@@ -96,8 +96,8 @@ def command(
         )
     for row in alone:
         click.echo(
-            f"{row['provider']}: not compared are {counted(row['only_estimated'], 'account-month')} with an estimate alone "
-            f"and {row['only_reported']:,} with a reported figure alone (market-based ones are not comparable)",
+            f"{row['provider']}: not compared are {counted(row['only_estimated'], 'account-month')} with an estimate "
+            f"alone and {row['only_reported']:,} with a reported figure alone; market-based ones are not comparable",
             err=True,
         )
     if len(orgs) > 1 and "org" not in grain:

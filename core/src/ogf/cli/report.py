@@ -1,4 +1,4 @@
-"""`ogf report`: the footprint, reported beside estimated, coverage and restatements, as tables, files or one HTML page."""
+"""`ogf report`: footprint, reported beside estimated, coverage and restatements, as tables, files or an HTML page."""
 
 from __future__ import annotations
 

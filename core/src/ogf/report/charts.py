@@ -6,19 +6,16 @@ colour is fixed (`--series-1` and so on are the page's, with a default each), no
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 import threading
-import unicodedata
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 from ogf.errors import ConfigError
-from ogf.report import numbers
+from ogf.report import numbers, svg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,19 +26,7 @@ if TYPE_CHECKING:
 _WIDTH = 380.0  # user units; a phone shows them at nearly their size, a desktop a little larger
 _UNIT = 72.0  # user units per inch: matplotlib's SVG has one per point
 _SMALL = 11.0
-# What matplotlib is told to draw with, and what the page gets in its place. Okabe and Ito's colours: told apart by
-# people who see colours differently, and light enough for dark ground.
-_COLOURS = {
-    "#010001": "var(--series-1, #0072b2)",
-    "#010002": "var(--series-2, #e69f00)",
-    "#010003": "var(--series-3, #009e73)",
-    "#010004": "var(--series-4, #cc79a7)",
-    "#010005": "var(--series-5, #56b4e9)",
-    "#010006": "var(--series-6, #d55e00)",
-    "#010101": "currentColor",
-    "#010102": "var(--grid, #8884)",
-}
-_SERIES, _INK, _GRID = list(_COLOURS)[:6], "#010101", "#010102"
+_SERIES, _INK, _GRID = list(svg.COLOURS)[:6], "#010101", "#010102"
 _SETTINGS: Any = {  # matplotlib names every setting in a type
     "svg.fonttype": "none",
     "text.parse_math": False,  # a service may be called $x$
@@ -55,7 +40,6 @@ _SETTINGS: Any = {  # matplotlib names every setting in a type
     "path.simplify": False,
 }
 _drawing = threading.Lock()  # matplotlib's settings are the process's
-_SVG = "http://www.w3.org/2000/svg"
 
 
 @dataclass(frozen=True)
@@ -101,7 +85,7 @@ def stacked(labels: Sequence[str], series: Sequence[Series], *, title: str, text
                 (above if values[i] >= 0 else below)[i] += values[i]
         _upright(axes, labels, unit)
         _legend(figure, axes, series)
-        return _finished(figure, title, text)
+        return svg.finished(figure, title, text)
 
 
 def grouped(labels: Sequence[str], series: Sequence[Series], *, title: str, text: str, unit: str) -> str:
@@ -116,7 +100,7 @@ def grouped(labels: Sequence[str], series: Sequence[Series], *, title: str, text
             _whiskers(axes, places, one)
         _upright(axes, labels, unit)
         _legend(figure, axes, series)
-        return _finished(figure, title, text)
+        return svg.finished(figure, title, text)
 
 
 def level(
@@ -157,7 +141,7 @@ def level(
         axes.set_xlim(min(0.0, lowest), (most or highest) * room if highest > 0 else 1)
         for i, label in enumerate(labels):
             axes.annotate(
-                _label(label, 58),
+                svg.label(label, 58),
                 (0, i - 0.02),
                 (2, 0),
                 xycoords=("axes fraction", "data"),
@@ -173,7 +157,7 @@ def level(
         axes.axvline(0, color=_INK, linewidth=0.8)
         if len(series) > 1:
             _legend(figure, axes, series)
-        return _finished(figure, title, text)
+        return svg.finished(figure, title, text)
 
 
 def require() -> None:
@@ -232,7 +216,7 @@ def _whiskers(axes: Axes, places: Sequence[float], one: Series, *, level: bool =
 
 def _upright(axes: Axes, labels: Sequence[str], unit: str) -> None:
     step = math.ceil(len(labels) / 6)
-    axes.set_xticks(range(0, len(labels), step), [_label(label, 20) for label in labels[::step]])
+    axes.set_xticks(range(0, len(labels), step), [svg.label(label, 20) for label in labels[::step]])
     axes.set_xlim(-0.6, max(len(labels), 1) - 0.4)
     axes.yaxis.set_major_locator(_locator(5))
     axes.yaxis.set_major_formatter(lambda value, _place: _tick(value))
@@ -258,58 +242,3 @@ def _legend(figure: Figure, axes: Axes, series: Sequence[Series]) -> None:
         handles, names, loc="outside upper left", ncols=min(3, len(series)), frameon=False, fontsize=_SMALL,
         handlelength=1, handleheight=1, columnspacing=1.2, borderaxespad=0.2,
     )  # fmt: skip
-
-
-def _label(text: str, most: int) -> str:
-    """Without what XML cannot hold, and not too long; the table beside the chart has it whole."""
-    clean = "".join("\ufffd" if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
-    return clean if len(clean) <= most else clean[: most - 1] + "…"
-
-
-def _finished(figure: Figure, title: str, text: str) -> str:
-    """The SVG as it goes into a page: named for screen readers, coloured by the page, without ids of its own."""
-    file = io.StringIO()
-    figure.savefig(
-        file, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    )
-    root = ET.fromstring(file.getvalue())  # noqa: S314 - what matplotlib has just written
-    for child in root.findall(f"{{{_SVG}}}metadata") + root.findall(f"{{{_SVG}}}defs"):
-        root.remove(child)
-    for element in root.iter():
-        for name in ("id", "clip-path"):
-            element.attrib.pop(name, None)
-        if "style" in element.attrib:
-            element.set("style", _restyled(element.attrib["style"]))
-    _prune(root)
-    box = root.get("viewBox", "")
-    root.attrib.clear()
-    root.attrib.update({"viewBox": box, "role": "img", "aria-label": _label(f"{title}. {text}", 1000)})
-    for tag, words in (("desc", text), ("title", title)):
-        told = ET.Element(f"{{{_SVG}}}{tag}")
-        told.text = _label(words, 1000)
-        root.insert(0, told)
-    ET.register_namespace("", _SVG)
-    return ET.tostring(root, encoding="unicode")
-
-
-def _prune(element: ET.Element) -> None:
-    """Take out groups with nothing in them, and the white space that numbered lines."""
-    element.tail = None
-    for child in list(element):
-        _prune(child)
-        if child.tag == f"{{{_SVG}}}g" and not len(child):
-            element.remove(child)
-    if len(element):
-        element.text = None
-
-
-def _restyled(style: str) -> str:
-    parts = []
-    for part in style.split(";"):
-        name, _, value = (piece.strip() for piece in part.partition(":"))
-        if name == "font":  # "10px 'DejaVu Sans', …"
-            name, value = "font-size", value.split()[0]
-        if name == "font-family":  # the letters are the page's
-            continue
-        parts.append(f"{name}: {_COLOURS.get(value, value)}" if name else "")
-    return "; ".join(filter(None, parts))

@@ -21,7 +21,8 @@ def clouds(table: Table) -> Shown:
     unit = unit_for(masses(rows))
     columns = (
         *(("organisation",) if several else ()),
-        "provider", "reported, location", "reported, market", "estimated", "low–high", "ratio", "rows covered", "cost covered",
+        "provider", "reported, location", "reported, market", "estimated", "low–high", "ratio", "rows covered",
+        "cost covered",
     )  # fmt: skip
     lines = [
         (
@@ -73,8 +74,11 @@ def reconciliation(table: Table) -> Shown:
     ]
     notes = (
         "Only accounts and months that have both figures, location-based.",
-        "A ratio of about 1.2 comes from the factors alone: those of the estimates hold the whole life of the fuel, "
-        "a provider's scope 2 what is burnt. Buildings, transport and staff are in its scope 3 and in no estimate.",
+        (
+            "A ratio of about 1.2 comes from the factors alone: those of the estimates hold the whole life of the "
+            "fuel, a provider's scope 2 what is burnt. Buildings, transport and staff are in its scope 3 and in no "
+            "estimate."
+        ),
     )
     return shown(
         f"Reported and estimated, {unit.name} CO2e", columns, lines, notes if rows else (), words=2 + several
@@ -98,13 +102,15 @@ def coverage(table: Table) -> Shown:
         for row in table.rows[:MOST]
     ]
     columns = (
-        "provider", "stream", "service", "usage rows", "rows covered", "cost", "cost covered", "no quantity", "no factor for region",
+        "provider", "stream", "service", "usage rows", "rows covered", "cost", "cost covered",
+        "no quantity", "no factor for region",
     )  # fmt: skip
     more = len(table.rows) - len(lines)
     notes = [f"{more:,} services of less cost are not shown."] if more > 0 else []
     if lines:
         notes.append(
-            "No quantity: nothing in the row says how much of a machine, a disk or a network was used; requests, licences and support are such."
+            "No quantity: nothing in the row says how much of a machine, a disk or a network was used, as for "
+            "requests, licences and support."
         )
     return shown("Usage with an estimate", columns, lines, notes, words=3)
 

@@ -53,7 +53,8 @@ def page(tables: Tables, made_at: dt.datetime) -> str:
 def _months(tables: Tables) -> str:
     """First and last month that have a figure or usage, in words; empty where none has."""
     row = tables.connection.execute(
-        'SELECT min("month"), max("month") FROM (SELECT "month" FROM report_footprint UNION ALL SELECT "month" FROM report_coverage)'
+        'SELECT min("month"), max("month") FROM ('
+        'SELECT "month" FROM report_footprint UNION ALL SELECT "month" FROM report_coverage)'
     ).fetchone()
     first, last = row or (None, None)
     if first is None:

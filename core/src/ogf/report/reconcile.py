@@ -31,6 +31,9 @@ DEFAULT = ("month", "account", "service", "region")
 # What a ratio of lifecycle factors to a direct scope 2 is expected to be, and how far published factor tables
 # disagree about one region in the median: 1.2 to 1.5 times.
 _LIFECYCLE, _TABLES_DIFFER = 1.2, 1.5
+_WITHOUT = {"no_quantity_rows": "without a quantity", "unknown_region_rows": "in a region without a factor"}
+# The grid factor of each provider, region and year of usage.
+Factors = dict[tuple[str, "str | None", int], dict[str, Any]]
 
 
 def gaps(tables: Tables, grain: Sequence[str] = DEFAULT) -> Table:
@@ -48,9 +51,9 @@ def gaps(tables: Tables, grain: Sequence[str] = DEFAULT) -> Table:
     names = [column[0] for column in cursor.description or ()]
     rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     basis = notes.basis(tables.connection)
-    bases = _factor_bases(tables)
+    factors = _factors(tables)
     for row in rows:
-        row["explained"] = list(_reasons(row, basis, bases.get((row["provider"], row.get("region")), "")))
+        row["explained"] = _reasons(row, basis, factors)
     return Table("gaps", (*names, "explained"), rows, question)
 
 
@@ -66,26 +69,29 @@ def left_out(tables: Tables) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _factor_bases(tables: Tables) -> dict[tuple[str, str | None], str]:
-    rows = tables.connection.execute(
-        "SELECT provider, region, string_agg(DISTINCT factor_basis, ' and ' ORDER BY factor_basis) FROM factor_regions "
-        "GROUP BY ALL UNION ALL SELECT provider, NULL, string_agg(DISTINCT factor_basis, ' and ' ORDER BY factor_basis) "
-        "FROM factor_regions GROUP BY ALL"
-    ).fetchall()
-    return {(provider, region): basis for provider, region, basis in rows}
+def _factors(tables: Tables) -> Factors:
+    cursor = tables.connection.execute(
+        "SELECT DISTINCT provider, region, usage_year, factor_id, factor_basis, gco2e_per_kwh, low_gco2e_per_kwh, "
+        "high_gco2e_per_kwh FROM factor_regions"
+    )
+    names = [column[0] for column in cursor.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return {(row["provider"], row["region"], row["usage_year"]): row for row in rows}
 
 
-def _reasons(row: dict[str, Any], basis: Basis, factor_basis: str) -> list[str]:
+def _reasons(row: dict[str, Any], basis: Basis, factors: Factors) -> list[str]:
     said = []
     reported = row["reported_total_kgco2e"] if row["compared"] == "total" else row["reported_scope2_kgco2e"]
     estimated = row["estimated_operational_kgco2e"]
     if estimated is None and not row["usage_rows"]:
         said.append(
-            "reported, but nothing is billed under this name: carbon and bill may name it differently (--by category)"
+            "reported, but nothing is billed under this name: carbon and bill may name it differently "
+            "(--by category)"
         )
     elif reported is None:
         said.append(
-            "estimated, but nothing is reported under this name: carbon and bill may name it differently (--by category)"
+            "estimated, but nothing is reported under this name: carbon and bill may name it differently "
+            "(--by category)"
         )
     said += _coverage(row)
     if estimated is None or reported is None:
@@ -94,12 +100,29 @@ def _reasons(row: dict[str, Any], basis: Basis, factor_basis: str) -> list[str]:
     low, high = row["estimated_low_kgco2e"], row["estimated_high_kgco2e"]
     if row["reported_total_kgco2e"] is not None and low <= row["reported_total_kgco2e"] <= high:
         said.append("the reported total lies between low and high bound of the estimate")
-    if factor_basis.startswith("lifecycle") and row["compared"] == "scope 2":
-        said.append(
-            f"factors ({basis.factor_set}) are {factor_basis}, scope 2 is direct: about {_LIFECYCLE}× comes from that"
-        )
+    said += _factor(row, basis, factors)
     if ratio is not None:
         said += _size(ratio, row, basis)
+    return said
+
+
+def _factor(row: dict[str, Any], basis: Basis, factors: Factors) -> list[str]:
+    said = []
+    known = [factor for factor in factors.values() if factor["provider"] == row["provider"]]
+    bases = {factor["factor_basis"] for factor in known if row.get("region") in (None, factor["region"])}
+    if row["compared"] == "scope 2" and bases and all(one.startswith("lifecycle") for one in bases):
+        said.append(
+            f"grid factors ({basis.factor_set}) are {' or '.join(sorted(bases))}; scope 2 is direct: "
+            f"about {_LIFECYCLE}× comes from that"
+        )
+    if row.get("region") is not None and row.get("month") is not None and known:
+        last = max(factor["usage_year"] for factor in known)
+        factor = factors.get((row["provider"], row["region"], min(row["month"].year, last)))
+        if factor:
+            low, high = (numbers.fixed(factor[f"{end}_gco2e_per_kwh"], 0) for end in ("low", "high"))
+            others = f"; others that may apply go from {low} to {high}" if low != high else ""
+            value = numbers.fixed(factor["gco2e_per_kwh"], 0)
+            said.append(f"grid factor {factor['factor_id']}: {value} g CO2e/kWh{others}")
     return said
 
 
@@ -110,14 +133,7 @@ def _coverage(row: dict[str, Any]) -> list[str]:
     cost = ""
     if row["cost"] and row["cost"] > 0 and row["estimated_cost"] is not None:
         cost = f" and {numbers.percent(float(row['estimated_cost']) / float(row['cost']))} of cost"
-    why = [
-        f"{numbers.count(row[name])} {words}"
-        for name, words in (
-            ("no_quantity_rows", "without a quantity"),
-            ("unknown_region_rows", "in a region without a factor"),
-        )
-        if row[name]
-    ]
+    why = [f"{numbers.count(row[name])} {words}" for name, words in _WITHOUT.items() if row[name]]
     return [f"{numbers.percent(estimated / usage)} of usage rows{cost} are estimated ({', '.join(why)})"]
 
 
@@ -128,14 +144,16 @@ def _size(ratio: float, row: dict[str, Any], basis: Basis) -> list[str]:
     if direct / _TABLES_DIFFER <= ratio <= direct * _TABLES_DIFFER:
         return ["what is left is within what published factor tables differ by (1.5×)"]
     if ratio < direct:
-        return [
-            f"lower than method {basis.method} explains: the provider adds idle machines, shared services and storage that no "
-            "usage row shows"
-        ]
-    return [
-        f"higher than method {basis.method} explains: it assumes half of every vCPU busy (ogf factors use sets the "
-        "utilisation), and the provider may count its own power, hardware or region otherwise"
-    ]
+        less = (
+            f"lower than method {basis.method} explains: the provider adds idle machines, shared services and storage "
+            "that no usage row shows"
+        )
+        return [less]
+    more = (
+        f"higher than method {basis.method} explains: it assumes a utilisation of every vCPU (`ogf factors use` sets "
+        "it), and the provider may count its own power, hardware or region otherwise"
+    )
+    return [more]
 
 
 def people(table: Table, most: int) -> Shown:
@@ -175,4 +193,15 @@ def explanations(table: Table, most: int) -> list[str]:
     for number, row in enumerate(table.rows[:most], 1):
         for reason in row["explained"]:
             found.setdefault(reason, []).append(number)
-    return [f"{', '.join(map(str, numbers))}: {reason}" for reason, numbers in found.items()]
+    return [f"{_runs(gaps)}: {reason}" for reason, gaps in found.items()]
+
+
+def _runs(ascending: list[int]) -> str:
+    """`1–3, 5`."""
+    runs: list[list[int]] = []
+    for number in ascending:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)

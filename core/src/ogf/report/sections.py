@@ -89,7 +89,7 @@ def _months(table: Table, accountings: Sequence[str]) -> Section:
 
 
 def _stack(basis: str, accounting: str, rows: Sequence[Row], all_rows: Sequence[Row], unit: Unit) -> Drawn:
-    """One basis by month, its parts on top of each other; over the months of all rows, so that charts can be compared."""
+    """One basis by month, its parts on top of each other; over the months of all rows, to be compared."""
     months = sorted({row["month"] for row in all_rows})
     found = {(row["month"], row["provider_scope"], row["lifecycle"]): row["emissions_kgco2e"] for row in rows}
     series = [
@@ -149,7 +149,7 @@ def _reconciliation(table: Table) -> Section:
         "reconciliation",
         "Reported beside estimated",
         "What providers report, and what our method makes of the same accounts' usage in the same months. "
-        "`ogf reconcile` lists the largest gaps by account, service and region, and why they are there.",
+        "The command ogf reconcile lists the largest gaps by account, service and region, and why they are there.",
         "No account has both figures in the same month, location-based. Load carbon exports and billing exports of "
         "the same account to compare them.",
         (Panel(comparisons.reconciliation(table), tuple(drawn)),) if table.rows else (),

@@ -1,4 +1,4 @@
-"""What people read: tables with headings, one unit each and few digits, for terminal and page alike. Here: the footprint."""
+"""What people read: tables with headings, one unit each and few digits, for terminal and page alike: the footprint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 MOST = 15  # services, regions… that are named; the rest is one line
 # provider_scope and lifecycle of `footprint`, by basis, in the order in which they are shown
-PARTS = {
+PARTS: dict[str, dict[tuple[int | None, str], str]] = {
     "reported": {
         (1, "operational"): "scope 1",
         (2, "operational"): "scope 2",
@@ -83,7 +83,8 @@ def months(table: Table, accounting: str) -> Shown:
     notes = []
     if any(not row["complete"] for row in rows):
         notes.append(
-            f"Some accounts are reported without {accounting}-based scope 2 in some months: what is added up here is less than the whole."
+            f"Some accounts are reported without {accounting}-based scope 2 in some months: the sums are less than "
+            "the whole."
         )
     return shown(f"By month, {accounting}-based, {unit.name} CO2e", columns, lines, notes, words=1)
 
@@ -122,7 +123,7 @@ class Figure:
 
     @property
     def size(self) -> float:
-        return max(abs(row["emissions_kgco2e"]) for row in self.rows.values())
+        return max(abs(float(row["emissions_kgco2e"])) for row in self.rows.values())
 
 
 def leading(table: Table, accounting: str, what: str, most: int = MOST) -> list[Figure]:
@@ -167,7 +168,7 @@ def footprint(table: Table) -> Shown:
 def shown(
     title: str,
     columns: Sequence[str],
-    rows: list[tuple[str, ...]],
+    rows: Sequence[tuple[str, ...]],
     notes: Iterable[str],
     *,
     words: int = 0,
@@ -175,7 +176,11 @@ def shown(
 ) -> Shown:
     """`words`: how many columns at the left are words; the others are numbers."""
     return Shown(
-        title, tuple(columns), rows, frozenset(columns[words:] if right is None else right), tuple(notes)
+        title,
+        tuple(columns),
+        list(rows),
+        frozenset(columns[words:] if right is None else right),
+        tuple(notes),
     )
 
 

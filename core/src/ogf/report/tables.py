@@ -114,8 +114,9 @@ class Tables:
         keys = ", ".join(quoted(column) for column in dict.fromkeys([*columns, "accounting", "basis"]))
         return self._made(
             name,
-            f"SELECT {keys}, steady(fsum(emissions_kgco2e)) AS emissions_kgco2e, steady(fsum(low_kgco2e)) AS low_kgco2e, "
-            "steady(fsum(high_kgco2e)) AS high_kgco2e, steady(fsum(energy_kwh)) AS energy_kwh, "
+            f"SELECT {keys}, steady(fsum(emissions_kgco2e)) AS emissions_kgco2e, "
+            "steady(fsum(low_kgco2e)) AS low_kgco2e, steady(fsum(high_kgco2e)) AS high_kgco2e, "
+            "steady(fsum(energy_kwh)) AS energy_kwh, "
             "bool_and(complete) AS complete "
             f"FROM report_footprint GROUP BY {keys} ORDER BY {keys}",
         )
