@@ -25,18 +25,16 @@ def warehouse(tmp_path) -> Warehouse:
 
 @pytest.fixture
 def tables(warehouse) -> Callable[..., Any]:
-    """Open the warehouse for a report: `tables(providers=("aws",))`. Closed after the test."""
-    opened = []
+    """Open the warehouse for a report: `tables(providers=("aws",))`. Closed by the next load, or after the test."""
 
     def open_(**asked: Any) -> Tables:
         reading = WarehouseFile(warehouse.db).reading()
         connection = reading.__enter__()
-        opened.append(reading)
+        warehouse.readers.append(reading)
         return Tables(connection, Asked(**{"window": Window(), "accountings": ACCOUNTINGS} | asked))
 
     yield open_
-    for reading in opened:
-        reading.__exit__(None, None, None)
+    warehouse.close()
 
 
 @pytest.fixture

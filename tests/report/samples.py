@@ -84,26 +84,23 @@ class Warehouse:
     db: Path
 
     def __post_init__(self) -> None:
-        self.clouds: dict[str, FakeCloud] = {}
+        self.clouds: dict[tuple[str, str], FakeCloud] = {}
+        self.readers: list[Any] = []
 
-    def load(
-        self,
-        provider: str = "aws",
-        *,
-        org: str = "default",
-        stream: str = "",
-        **rows: Sequence[dict[str, Any]],
-    ) -> None:
-        """Run a provider with these rows: `carbon=[…]`, `bill=[…]`. What it had before is replaced, by history's rules."""
-        if provider not in self.clouds:
-            bill = Stream(BILLS[provider], billing=True)
-            self.clouds[provider] = FakeCloud(
-                name=provider, streams=(Stream("carbon", keeps_history=True), bill)
-            )
-        cloud = self.clouds[provider]
+    def close(self) -> None:
+        """End every reading: one process opens a file for reading or for writing, not both."""
+        while self.readers:
+            self.readers.pop().__exit__(None, None, None)
+
+    def load(self, provider: str = "aws", *, org: str = "default", **rows: Sequence[dict[str, Any]]) -> None:
+        """Run a provider with these rows: `carbon=[…]`, `bill=[…]`, in place of what it had before."""
+        self.close()
+        bill = Stream(BILLS[provider], billing=True)
+        streams = (Stream("carbon", keeps_history=True), bill)
+        cloud = self.clouds.setdefault((provider, org), FakeCloud(name=provider, streams=streams))
         for name, delivered in rows.items():
-            listed = stream or {"bill": BILLS[provider]}.get(name, name)
-            cloud.put(org, [list(delivered)], version=str(len(cloud.calls)), stream=listed)
+            stream = bill.name if name == "bill" else name
+            cloud.put("export", [list(delivered)], version=str(len(cloud.calls)), stream=stream)
         settings = Settings.model_validate({"warehouse": {"path": self.db}, "runner": {"workers": 1}})
         config = Config(settings=settings, providers={provider: ProviderSettings(org_id=org)})
         result = ProviderRun(cloud.plugin(), config, clock=cloud.clock).run(Options())

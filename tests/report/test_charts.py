@@ -15,7 +15,9 @@ from ogf.report.charts import Series
 
 SVG = "{http://www.w3.org/2000/svg}"
 value = st.none() | st.floats() | st.floats(-1e6, 1e6)
-label = st.text(max_size=90) | st.sampled_from(["$x$", "<script>alert(1)</script>", "\x0b\x00", "]]>", 'id="a"', "日本 🎉"])
+label = st.text(max_size=90) | st.sampled_from(
+    ["$x$", "<script>alert(1)</script>", "\x0b\x00", "]]>", 'id="a"', "日本 🎉"]
+)
 DRAW = {"stacked": charts.stacked, "grouped": charts.grouped, "level": charts.level}
 
 
@@ -48,7 +50,11 @@ def test_any_data_becomes_a_clean_svg(kind, data):
 
 def test_a_bar_has_the_height_of_its_value():
     svg = charts.stacked(
-        ["a", "b"], [Series("scope 1", [1.0, 2.0], 1), Series("scope 2", [3.0, -1.0], 2)], title="t", text="d", unit="kg"
+        ["a", "b"],
+        [Series("scope 1", [1.0, 2.0], 1), Series("scope 2", [3.0, -1.0], 2)],
+        title="t",
+        text="d",
+        unit="kg",
     )
     heights = {}
     for element in ET.fromstring(svg).iter(f"{SVG}path"):
@@ -64,7 +70,9 @@ def test_a_bar_has_the_height_of_its_value():
 
 
 def test_colours_are_the_pages_and_words_stay_words():
-    svg = charts.level(["aws · $EC2$ <b>"], [Series("reported", [5.0], 3)], title="By service", text="d", unit="kg CO2e")
+    svg = charts.level(
+        ["aws · $EC2$ <b>"], [Series("reported", [5.0], 3)], title="By service", text="d", unit="kg CO2e"
+    )
     assert "var(--series-3, #009e73)" in svg
     assert "currentColor" in svg
     assert {"aws · $EC2$ <b>", "kg CO2e", "5.0"} <= set(words(svg))
@@ -74,7 +82,11 @@ def test_colours_are_the_pages_and_words_stay_words():
 
 def test_sixty_months_leave_room_for_their_labels():
     labels = [f"{2021 + i // 12}-{i % 12 + 1:02d}" for i in range(60)]
-    found = [word for word in words(charts.stacked(labels, [Series("s", [1.0] * 60)], title="t", text="d", unit="kg")) if word in labels]
+    found = [
+        word
+        for word in words(charts.stacked(labels, [Series("s", [1.0] * 60)], title="t", text="d", unit="kg"))
+        if word in labels
+    ]
     assert found == labels[::10]
 
 

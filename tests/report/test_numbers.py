@@ -50,7 +50,14 @@ def test_the_unit_follows_the_largest_and_small_ones_stay_visible():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1234.0, "1,200"), (996.0, "1,000"), (9.96, "10"), (0.0123, "0.012"), (-56.7, "−57"), (2e-9, "2.0 × 10⁻⁹")],
+    [
+        (1234.0, "1,200"),
+        (996.0, "1,000"),
+        (9.96, "10"),
+        (0.0123, "0.012"),
+        (-56.7, "−57"),
+        (2e-9, "2.0 × 10⁻⁹"),
+    ],
 )
 def test_an_estimate_has_two_digits(value, text):
     assert numbers.two_digits(value) == text
@@ -92,7 +99,8 @@ def test_two_digits_are_right_to_five_per_cent(value):
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.0, "0 %"), (0.004, "<1 %"), (0.5, "50 %"), (0.999, ">99 %"), (1.0, "100 %"), (None, "")]
+    ("share", "text"),
+    [(0.0, "0 %"), (0.004, "<1 %"), (0.5, "50 %"), (0.999, ">99 %"), (1.0, "100 %"), (None, "")],
 )
 def test_all_and_nothing_are_said_of_all_and_nothing_alone(share, text):
     assert numbers.percent(share) == text

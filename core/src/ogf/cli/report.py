@@ -187,7 +187,7 @@ def people(table: Table, tables: Tables) -> list[Shown]:
     """A table as people read it; several where accountings are kept apart; none where it is empty."""
     from ogf.report import comparisons, shown
 
-    accountings = tables.asked.accountings
+    accountings = tables.accountings()
     if table.name == "footprint":
         made = [shown.footprint(table)]
     elif table.name == "months":

@@ -39,6 +39,7 @@ _SETTINGS: Any = {  # matplotlib names every setting in a type
     "ytick.color": _INK,
     "path.simplify": False,
 }
+_LEAST, _MOST = 1e-100, 1e100
 _drawing = threading.Lock()  # matplotlib's settings are the process's
 
 
@@ -79,7 +80,7 @@ def stacked(labels: Sequence[str], series: Sequence[Series], *, title: str, text
                 _thickness(len(labels)),
                 base,
                 color=_SERIES[one.colour - 1],
-                label=one.name,
+                label=svg.label(one.name, 40),
             )
             for i in places:
                 (above if values[i] >= 0 else below)[i] += values[i]
@@ -96,7 +97,7 @@ def grouped(labels: Sequence[str], series: Sequence[Series], *, title: str, text
             shift = (number - (len(series) - 1) / 2) * each
             places = [i + shift for i in range(len(labels))]
             values = [_drawable(value) for value in one.values]
-            axes.bar(places, values, each, color=_SERIES[one.colour - 1], label=one.name)
+            axes.bar(places, values, each, color=_SERIES[one.colour - 1], label=svg.label(one.name, 40))
             _whiskers(axes, places, one)
         _upright(axes, labels, unit)
         _legend(figure, axes, series)
@@ -126,7 +127,9 @@ def level(
         for number, one in enumerate(series):
             places = [i + 0.42 + (number + 0.5 - len(series) / 2) * thickness for i in range(rows)]
             values = [_drawable(value) for value in one.values]
-            axes.barh(places, values, thickness * 0.9, color=_SERIES[one.colour - 1], label=one.name)
+            axes.barh(
+                places, values, thickness * 0.9, color=_SERIES[one.colour - 1], label=svg.label(one.name, 40)
+            )
             _whiskers(axes, places, one, level=True)
             if any(other.high for other in series):
                 continue
@@ -152,7 +155,7 @@ def level(
         axes.set_yticks([])
         axes.xaxis.set_major_locator(_locator(4))
         axes.xaxis.set_major_formatter(lambda value, _place: _tick(value))
-        axes.set_xlabel(unit)
+        axes.set_xlabel(svg.label(unit, 60))
         axes.grid(visible=True, axis="x", color=_GRID, linewidth=0.7)
         axes.axvline(0, color=_INK, linewidth=0.8)
         if len(series) > 1:
@@ -198,7 +201,10 @@ def _thickness(bars: int) -> float:
 
 
 def _drawable(value: float | None) -> float:
-    return value if value is not None and math.isfinite(value) else 0.0
+    """What can be drawn of a value: beyond these bounds the arithmetic of axes breaks down."""
+    if value is None or not math.isfinite(value) or abs(value) < _LEAST:
+        return 0.0
+    return max(-_MOST, min(_MOST, value))
 
 
 def _whiskers(axes: Axes, places: Sequence[float], one: Series, *, level: bool = False) -> None:
@@ -211,16 +217,16 @@ def _whiskers(axes: Axes, places: Sequence[float], one: Series, *, level: bool =
     ]
     draw = axes.hlines if level else axes.vlines
     for place, low, high in found:
-        draw(place, low, high, color=_INK, linewidth=1)
+        draw(place, _drawable(low), _drawable(high), color=_INK, linewidth=1)
 
 
 def _upright(axes: Axes, labels: Sequence[str], unit: str) -> None:
-    step = math.ceil(len(labels) / 6)
+    step = max(1, math.ceil(len(labels) / 6))
     axes.set_xticks(range(0, len(labels), step), [svg.label(label, 20) for label in labels[::step]])
     axes.set_xlim(-0.6, max(len(labels), 1) - 0.4)
     axes.yaxis.set_major_locator(_locator(5))
     axes.yaxis.set_major_formatter(lambda value, _place: _tick(value))
-    axes.set_ylabel(unit)
+    axes.set_ylabel(svg.label(unit, 60))
     axes.grid(visible=True, axis="y", color=_GRID, linewidth=0.7)
     axes.axhline(0, color=_INK, linewidth=0.8)
     axes.spines["bottom"].set_visible(False)

@@ -52,7 +52,7 @@ class Section:
 
 def sections(tables: Tables) -> list[Section]:
     """Every part of the page, in order."""
-    asked = tables.asked.accountings
+    asked = tables.accountings()
     return [
         _months(tables["months"], asked),
         _ranked(tables["services"], "service", "By service", asked),
@@ -83,7 +83,7 @@ def _months(table: Table, accountings: Sequence[str]) -> Section:
         "account and month the provider's own figure is used where there is one, and the estimate where there is "
         "none; the two are never added here. Scopes are the provider's; for its customers all of them are scope 3, "
         "category 1.",
-        "There is no figure for these months.",
+        "No account has a whole figure for these months: scope 2 by either accounting, a total, or an estimate.",
         tuple(panels),
     )
 
@@ -134,7 +134,7 @@ def _ranked(table: Table, what: str, title: str, accountings: Sequence[str]) -> 
         f"{what}s",
         title,
         f"The {shown.MOST} largest by name. A line over a bar runs from the low to the high bound of an estimate.",
-        "There is no figure for these months.",
+        "No account has a whole figure for these months: scope 2 by either accounting, a total, or an estimate.",
         tuple(panels),
     )
 

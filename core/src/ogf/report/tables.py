@@ -121,6 +121,13 @@ class Tables:
             f"FROM report_footprint GROUP BY {keys} ORDER BY {keys}",
         )
 
+    def accountings(self) -> list[str]:
+        """Of those asked for, the ones by which some account is whole: scope 3 alone is no market-based set."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT accounting FROM report_footprint WHERE complete ORDER BY ALL"
+        ).fetchall()
+        return [accounting for (accounting,) in rows]
+
     def organisations(self) -> list[str]:
         """Whose figures these are."""
         rows = self.connection.execute(
