@@ -95,27 +95,46 @@ def _plain(value: object) -> str:
 
 
 def regions(sources: Sources) -> None:
+    zones = [
+        (
+            r["provider"],
+            r["region"],
+            r["location"],
+            r["electricity_maps_zone"],
+            r["alternatives"],
+            r["confidence"],
+            r["note"],
+        )
+        for r in sources.rows("merged/region_em_zone.csv")
+    ]
+    known = {row[:2] for row in zones}
+    # Those without a zone stay in the list, so that `ogf factors check` can name them.
+    for provider, code, name in _listed():
+        if (provider, code) not in known:
+            zones.append((provider, code, name, "", "", "", "announced or isolated: no published place"))
     write(
         "regions",
         "provider,region,place,electricity_maps_zone,alternative_zones,confidence,note",
-        (
-            (
-                r["provider"],
-                r["region"],
-                r["location"],
-                r["electricity_maps_zone"],
-                r["alternatives"],
-                r["confidence"],
-                r["note"],
-            )
-            for r in sources.rows("merged/region_em_zone.csv")
-        ),
+        zones,
         OWN
         | {
             "source": "compiled from the providers' published place names; zone names are Electricity Maps'",
             "year": "2026",
         },
     )
+
+
+def _listed() -> Iterator[tuple[str, str, str]]:
+    """The regions that the plugins know, without areas that are none."""
+    for row in _own("aws", "regions.csv"):
+        if row["country"]:
+            yield "aws", row["code"], row["name"]
+    for row in _own("azure", "regions.csv"):
+        if row["kind"] == "code":
+            yield "azure", row["region"], row["name"]
+    for row in _own("gcp", "regions.csv"):
+        if row["code"].count("-") == 1 and row["country"]:
+            yield "gcp", row["code"], row["name"]
 
 
 def region_members(sources: Sources) -> None:

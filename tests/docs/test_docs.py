@@ -21,10 +21,25 @@ def _module(path: Path, name: str):
     return module
 
 
-@pytest.mark.parametrize("page", ["cli.md", "settings.md", "tables.md"])
+@pytest.mark.parametrize("page", ["cli.md", "factors.md", "settings.md", "tables.md"])
 def test_generated_pages_are_current(page):
     generate = _module(ROOT / "docs" / "generate.py", "docs_generate")
     assert (generate.REFERENCE / page).read_text() == generate.PAGES[page](), "run `make docs`"
+
+
+def test_method_a10_the_constants_of_the_page_are_those_of_the_code(tmp_path):
+    from ogf.warehouse.file import WarehouseFile
+
+    page = (ROOT / "docs/reference/factors.md").read_text()
+    with WarehouseFile(tmp_path / "w.duckdb").writing() as connection:
+        memory = connection.execute(
+            "SELECT low, middle, high FROM factor_coefficients WHERE name = 'memory'"
+        ).fetchone()
+        view = connection.execute("SELECT sql FROM duckdb_views() WHERE view_name = 'estimates'").fetchone()[
+            0
+        ]
+    assert f"| memory | {memory[0]:.6g} | {memory[1]:.6g} | {memory[2]:.6g} |" in page
+    assert str(memory[1]) in view
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -305,6 +305,12 @@ class TestJobs:
         first, second, third = bigquery.inserted()
         assert [name[-2:] for name in (first, second, third)] == ["_0", "_1", "_2"]
 
+    def test_method_a5_a_cancelled_one_ends_the_wait_as_failed(self, bigquery, gcp_ctx):
+        bigquery.outcomes = ["stopped"]  # what BigQuery says of a job that somebody cancelled
+        began = time.monotonic()
+        assert failing(gcp_ctx(), asking()).error_class is ErrorClass.FATAL
+        assert time.monotonic() - began < 20
+
     def test_whose_rows_are_gone_are_run_again(self, bigquery, gcp_ctx):
         ctx = gcp_ctx()
         chain(ctx, asking())

@@ -15,7 +15,19 @@ from ogf import __version__
 from ogf.errors import ExitCode, OgfError
 
 _VERBOSE = ("-vv", "-v", "--verbose")
-_COMMANDS = ("run", "plan", "status", "providers", "query", "report", "reconcile", "init", "doctor", "demo")
+_COMMANDS = (
+    "run",
+    "plan",
+    "status",
+    "providers",
+    "query",
+    "report",
+    "reconcile",
+    "factors",
+    "init",
+    "doctor",
+    "demo",
+)
 
 
 class _Commands(click.Group):

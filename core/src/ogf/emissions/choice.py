@@ -53,3 +53,30 @@ def read(connection: duckdb.DuckDBPyConnection) -> tuple[Choice, str | None]:
     ).fetchone()
     method, factor_set, utilisation, made_from = row
     return Choice(method, factor_set, utilisation, (own and own[0]) or ""), made_from
+
+
+def choose(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    factor_set: str | None = None,
+    method: str | None = None,
+    utilisation: float | None = None,
+    defaults: bool = False,
+) -> None:
+    """Keep a choice; what is None stays as it was, or as shipped with `defaults`."""
+    if defaults:
+        connection.execute("DELETE FROM emission_choice")
+        connection.execute("DELETE FROM emission_factors_own")
+        connection.execute("DELETE FROM emission_regions_own")
+    before, made_from = read(connection)
+    connection.execute("DELETE FROM emission_choice")
+    connection.execute(
+        "INSERT INTO emission_choice (method, factor_set, utilisation, chosen_at, made_from) "
+        "VALUES (?, ?, ?, now(), ?)",
+        [
+            method or before.method,
+            factor_set or before.factor_set,
+            before.utilisation if utilisation is None else utilisation,
+            made_from,
+        ],
+    )

@@ -62,6 +62,12 @@ def made_from(choice: Choice) -> str:
     return hashlib.sha256(f"{shipped()} {choice}".encode()).hexdigest()
 
 
+def version(choice: Choice) -> str:
+    """The method's version, and the utilisation where the user has set it: it is part of the arithmetic."""
+    told = "" if choice.utilisation is None else f"+utilisation={choice.utilisation:g}"
+    return method(choice.method).version + told
+
+
 def install(connection: duckdb.DuckDBPyConnection) -> bool:
     """Make factor tables and views, unless those in the file are made from the same. Inside the caller's transaction.
 
@@ -92,7 +98,7 @@ def _factors(connection: duckdb.DuckDBPyConnection, choice: Choice) -> None:
 
 def _views(connection: duckdb.DuckDBPyConnection, choice: Choice) -> None:
     chosen, numbers = method(choice.method), _numbers(connection)
-    names = {"method": literal(chosen.name), "method_version": literal(chosen.version)}
+    names = {"method": literal(chosen.name), "method_version": literal(version(choice))}
     values = {}
     for kind, activities, estimates in (
         ("activities", "activities", "estimates"),

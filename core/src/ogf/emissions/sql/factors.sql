@@ -77,11 +77,16 @@ SELECT 'gpu:' || gpu_model AS factor_id, gpu_model, min_watts::DOUBLE AS min_wat
 FROM read_csv(:gpus, all_varchar = true, header = true) ORDER BY ALL;
 
 CREATE OR REPLACE TABLE factor_machines AS
-SELECT 'embodied:' || m.provider || '/' || m.instance_type AS factor_id, m.provider,
-    coalesce(s.prefix, '') || m.instance_type || coalesce(s.suffix, '') AS instance_type,
-    server_kgco2e::DOUBLE AS server_kgco2e, server_vcpus::DOUBLE AS server_vcpus, utilisation::DOUBLE AS utilisation, how
-FROM read_csv(:machines, all_varchar = true, header = true) AS m
-JOIN read_csv(:service_spellings, all_varchar = true, header = true) AS s ON s.provider = m.provider
+SELECT 'embodied:' || provider || '/' || instance_type AS factor_id, *
+FROM (
+    SELECT m.provider, coalesce(s.prefix, '') || m.instance_type || coalesce(s.suffix, '') AS instance_type,
+        server_kgco2e::DOUBLE AS server_kgco2e, server_vcpus::DOUBLE AS server_vcpus, utilisation::DOUBLE AS utilisation, how
+    FROM read_csv(:machines, all_varchar = true, header = true) AS m
+    JOIN read_csv(:service_spellings, all_varchar = true, header = true) AS s ON s.provider = m.provider
+    -- Some are listed under the service's own name: that row wins.
+    QUALIFY row_number() OVER (
+        PARTITION BY m.provider, coalesce(s.prefix, '') || m.instance_type || coalesce(s.suffix, '')
+        ORDER BY s.prefix IS NOT NULL OR s.suffix IS NOT NULL) = 1)
 ORDER BY ALL;
 
 CREATE OR REPLACE TABLE emission_streams AS

@@ -70,7 +70,7 @@ WITH usage AS (
     SELECT m.*, g.region IS NOT NULL AS region_known, p.processor IS NOT NULL AS processor_known, v.instance_type IS NOT NULL AS server_known
     FROM monthly AS m
     LEFT JOIN (SELECT DISTINCT provider, reported, region FROM factor_regions) AS g
-        ON g.provider = m.provider AND g.reported = replace(lower(m.region), ' ', '')
+        ON g.provider = m.provider AND g.reported = replace(lower(coalesce(m.region, '')), ' ', '')
     LEFT JOIN factor_processors AS p ON p.provider = m.provider AND p.processor = m.processor
     LEFT JOIN factor_machines AS v ON v.provider = m.provider AND v.instance_type = lower(m.instance_type)
     WHERE m.emissions_kgco2e IS NULL AND coalesce(m.charge_category, 'Usage') = 'Usage'
@@ -126,7 +126,7 @@ SELECT f.org_id, f.provider, f."month", f.account_id, f.category, f.service, coa
 FROM figures AS f JOIN chosen AS c ON c.org_id = f.org_id AND c.provider = f.provider AND c.stream = f.stream AND c.basis = f.basis
     AND c."month" = f."month" AND c.account_id IS NOT DISTINCT FROM f.account_id
 LEFT JOIN (SELECT DISTINCT provider, reported, region FROM factor_regions) AS g
-    ON g.provider = f.provider AND g.reported = replace(lower(f.region), ' ', '')
+    ON g.provider = f.provider AND g.reported = replace(lower(coalesce(f.region, '')), ' ', '')
 GROUP BY ALL;
 
 CREATE OR REPLACE VIEW restatements AS

@@ -15,7 +15,7 @@ WITH placed AS (
         m.utilisation, m.factor_id AS embodied_factor_id, m.how AS embodied_how,
         m.server_kgco2e / m.server_vcpus AS server_kgco2e_per_vcpu
     FROM :activities AS a
-    JOIN factor_regions AS g ON g.provider = a.provider AND g.reported = replace(lower(a.region), ' ', '')
+    JOIN factor_regions AS g ON g.provider = a.provider AND g.reported = replace(lower(coalesce(a.region, '')), ' ', '')
         AND g.usage_year = least(greatest(year(make_timestamp(epoch_us(a.period_start))), $first_year), $last_year)
     LEFT JOIN factor_processors AS p ON p.provider = a.provider AND p.processor = a.processor
     LEFT JOIN factor_gpus AS u ON u.gpu_model = a.gpu_model
