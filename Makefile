@@ -9,7 +9,7 @@ export OGF_AZURITE_HOME ?= $(CURDIR)/.venv-azurite
 
 .PHONY: demo test lint check test-faults emulators bench docs lock clean
 
-demo: $(STAMP)  ## sample exports through the real pipeline, then a table
+demo: $(STAMP)  ## sample exports through the real pipeline, then a table and the report
 	$(BIN)/ogf demo --folder demo
 
 test: $(STAMP)  ## the test suite

@@ -1,7 +1,8 @@
-"""`ogf demo`: sample exports, the real pipeline, a table of cost and one of reported emissions."""
+"""`ogf demo`: sample exports, the real pipeline, a table of the clouds, and the report as a page."""
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,28 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ogf.cli import options
-from ogf.errors import PluginError
+from ogf.errors import ConfigError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import duckdb
-
+    from ogf.cli.progress import Lines
     from ogf.plugins import Plugin
+    from ogf.report.tables import Tables
 
     Writer = Callable[[Path], Mapping[str, Any]]
-
-_COST = """
-SELECT strftime(timezone('UTC', period_start), '%Y-%m') AS month, service, region, count(*) AS "rows",
-    CAST(sum(cost) AS DECIMAL(18,2)) AS cost, any_value(currency) AS currency
-FROM activities WHERE cost IS NOT NULL GROUP BY ALL ORDER BY month, cost DESC, service, region"""
-
-# Added up as decimals: a sum of doubles depends on the order of its rows.
-_EMISSIONS = """
-SELECT strftime(timezone('UTC', period_start), '%Y-%m') AS month, provider, provider_scope AS scope, accounting,
-    CAST(sum(CAST(emissions_kgco2e AS DECIMAL(38,12))) AS DECIMAL(18,2)) AS emissions_kgco2e
-FROM activities WHERE emissions_kgco2e IS NOT NULL
-GROUP BY ALL ORDER BY month, provider, scope, accounting NULLS FIRST"""
 
 
 @click.command("demo")
@@ -54,9 +43,9 @@ def command(
 ) -> int:
     """Load sample exports and show what is in them.
 
-    Writes the exports into a folder, loads them with the real pipeline and shows cost by month, service and region,
-    and the emissions that are reported, by month, provider, scope and accounting. Needs no account and no network.
-    Run it twice: the second time nothing has changed.
+    Writes the exports into a folder, loads them with the real pipeline, shows what is reported beside what is
+    estimated, and writes the report with its charts as report.html. Needs no account and no network. Run it twice:
+    the second time nothing has changed.
     """
     del config_path
     from ogf import telemetry
@@ -64,7 +53,10 @@ def command(
     from ogf.cli.progress import reporter
     from ogf.cli.run import show_summary
     from ogf.config import load
+    from ogf.report import comparisons
+    from ogf.report.tables import Asked, Tables
     from ogf.runner.run import Options, ProviderRun, overall
+    from ogf.window import Window
 
     plugins = _with_demo(names)
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,27 +83,33 @@ def command(
         results.append(run.run(Options()))
         show_summary(show, results[-1])
     with runs[0].warehouse.reading() as connection:
-        cost, emissions = (_table(connection, question) for question in (_COST, _EMISSIONS))
+        tables = Tables(connection, Asked(Window()))
+        clouds = tables["clouds"]
+        page = _page(folder / "report.html", tables, show)
     if as_json:
-        write_json(
-            {
-                key: [dict(zip(columns, row, strict=True)) for row in rows]
-                for key, (columns, rows) in {"cost": cost, "emissions": emissions}.items()
-            }
-        )
+        write_json({"clouds": clouds.rows, "report": page and str(page)})
     else:
-        write_table(*cost, numbers=("rows", "cost"), title="Cost")
-        if emissions[1]:
-            write_table(
-                *emissions, numbers=("scope", "emissions_kgco2e"), title="Reported emissions, kg CO2e"
-            )
-        show.say(f'Ask it yourself: ogf query --db {db} "FROM activities LIMIT 5"')
+        shown = comparisons.clouds(clouds)
+        write_table(shown.columns, shown.rows, numbers=shown.numbers, title=shown.title)
+        for note in shown.notes:
+            show.say(note)
+    if page:
+        show.say(f"The report is {page}: open it in a browser")
+    show.say(f'Ask it yourself: ogf query --db {db} "FROM footprint LIMIT 5"')
     return overall(results)
 
 
-def _table(connection: duckdb.DuckDBPyConnection, question: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    cursor = connection.execute(question)
-    return [column[0] for column in cursor.description or ()], cursor.fetchall()
+def _page(path: Path, tables: Tables, show: Lines) -> Path | None:
+    """Write the report, if what draws it is installed."""
+    from ogf.report.page import page
+
+    try:
+        text = page(tables, dt.datetime.now(dt.UTC))
+    except ConfigError as error:
+        show.say(str(error))
+        return None
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def _with_demo(names: Sequence[str]) -> dict[str, tuple[Plugin, Writer]]:

@@ -16,7 +16,20 @@ from ogf.cli.writable import not_writable
 from ogf.errors import ExitCode, OgfError
 
 _VERBOSE = ("-vv", "-v", "--verbose")
-_COMMANDS = ("run", "plan", "status", "providers", "query", "factors", "init", "doctor", "demo", "forget")
+_COMMANDS = (
+    "run",
+    "plan",
+    "status",
+    "providers",
+    "query",
+    "report",
+    "reconcile",
+    "factors",
+    "init",
+    "doctor",
+    "demo",
+    "forget",
+)
 
 
 class _Commands(click.Group):
@@ -40,7 +53,7 @@ def cli() -> None:
     \b
     A first look, without any account:      ogf demo
     Your own clouds:                        ogf init, ogf doctor, ogf run
-    Then ask:                               ogf query "FROM activities LIMIT 5"
+    Then ask:                               ogf report, ogf query "FROM activities LIMIT 5"
 
     Exit codes: 0 succeeded, 1 failed, 2 usage or configuration, 3 partial, 4 warehouse busy, 130 interrupted.
     """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ogf.config import Config
     from ogf.plugins import Plugin
+    from ogf.warehouse.file import WarehouseFile
 
 
 def _stack(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -46,11 +47,10 @@ def _month(_ctx: click.Context, _option: click.Parameter, text: str | None) -> M
         raise click.BadParameter(str(error)) from None
 
 
-scope = _stack(
-    click.option(
-        "--provider", "providers", multiple=True, metavar="P", help="Only this provider; repeatable"
-    ),
-    click.option("--stream", "streams", multiple=True, metavar="S", help="Only this stream; repeatable"),
+_provider = click.option(
+    "--provider", "providers", multiple=True, metavar="P", help="Only this provider; repeatable"
+)
+_months = _stack(
     click.option("--since", metavar="YYYY-MM", callback=_month, help="First month"),
     click.option(
         "--until",
@@ -58,8 +58,14 @@ scope = _stack(
         callback=_month,
         help="Month to stop before (exclusive)",
     ),
+)
+scope = _stack(
+    _provider,
+    click.option("--stream", "streams", multiple=True, metavar="S", help="Only this stream; repeatable"),
+    _months,
     click.option("--full", is_flag=True, help="Load again even what has not changed"),
 )
+period = _stack(_provider, _months)
 
 
 def window(since: Month | None, until: Month | None) -> Window:
@@ -110,6 +116,14 @@ def load_config(
         settings.log_format, settings.log_level if asked else "critical", secrets=config.secrets()
     )
     return config
+
+
+def warehouse(config_path: Path | None, db: Path | None, wait: str | None) -> WarehouseFile:
+    """The warehouse to read, as configured."""
+    from ogf.warehouse.file import WarehouseFile
+
+    config = load_config(config_path=config_path, db=db, runner__wait=wait)
+    return WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
 
 
 def chosen(

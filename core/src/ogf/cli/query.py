@@ -81,7 +81,7 @@ def command(
             if form == "table":
                 _show(answer)
             else:
-                _copy(connection, answer, form, output)
+                copy_answer(connection, answer, form, output)
         except duckdb.Error as error:
             if output is None and _reader_gone():
                 raise BrokenPipeError from error
@@ -137,12 +137,13 @@ def _show(answer: duckdb.DuckDBPyRelation) -> None:
         click.echo(f"only the first {_MOST_ROWS:,} rows are shown; --format csv gives all of them", err=True)
 
 
-def _copy(
+def copy_answer(
     connection: duckdb.DuckDBPyConnection,
     answer: duckdb.DuckDBPyRelation,  # noqa: ARG001 - DuckDB finds it by its name
     form: str,
     output: Path | None,
 ) -> None:
+    """Write an answer as csv, json or parquet, to a file or, without one, to stdout."""
     from ogf.cli.output import until_enough
     from ogf.files.table import literal
 

@@ -32,12 +32,14 @@ class Method:
             and version were made by the same arithmetic.
         sql: one SELECT over activities (`:activities`) and the factor tables, linear in the physical quantities;
             `$name_low` and so on are rows of factor_coefficients.
+        tables: names of the shipped tables that it reads.
     """
 
     name: str
     title: str
     version: str
     sql: str
+    tables: tuple[str, ...] = ()
 
     def estimates(self, activities: str, numbers: Mapping[str, float]) -> str:
         """The SELECT over a table or view in the shape of activities, with its coefficients filled in."""
@@ -65,4 +67,4 @@ def method(name: str) -> Method:
     digest = hashlib.sha256(sql.encode())
     for table in told["tables"]:
         digest.update(files("ogf.emissions").joinpath(f"data/{table}.csv").read_bytes())
-    return Method(name, told["title"], digest.hexdigest()[:12], sql)
+    return Method(name, told["title"], digest.hexdigest()[:12], sql, tuple(told["tables"]))

@@ -102,13 +102,14 @@ WITH chosen AS (
         if(e.lifecycle = 'operational' AND e.basis = 'estimated', e.emissions_kgco2e, NULL) AS operational,
         if(e.lifecycle = 'embodied', e.emissions_kgco2e, NULL) AS embodied,
         if(e.basis = 'estimated', e.low_kgco2e, NULL) AS low, if(e.basis = 'estimated', e.high_kgco2e, NULL) AS high,
-        CAST(NULL AS BIGINT) AS usage_rows, CAST(NULL AS BIGINT) AS estimated_rows, CAST(NULL AS DECIMAL(38,18)) AS cost,
+        CAST(NULL AS BIGINT) AS usage_rows, CAST(NULL AS BIGINT) AS estimated_rows, CAST(NULL AS BIGINT) AS no_quantity_rows,
+        CAST(NULL AS BIGINT) AS unknown_region_rows, CAST(NULL AS DECIMAL(38,18)) AS cost,
         CAST(NULL AS DECIMAL(38,18)) AS estimated_cost, CAST(NULL AS VARCHAR) AS currency
     FROM monthly_emissions AS e
     WHERE e.accounting IS DISTINCT FROM 'market'
     UNION ALL
     SELECT c.org_id, c.provider, c."month", c.account_id, c.category, c.service, c.region, c.stream, 'estimated', NULL,
-        NULL, NULL, NULL, NULL, NULL, c.usage_rows, c.estimated_rows, c.cost, c.estimated_cost, c.currency
+        NULL, NULL, NULL, NULL, NULL, c.usage_rows, c.estimated_rows, c.no_quantity_rows, c.unknown_region_rows, c.cost, c.estimated_cost, c.currency
     FROM coverage AS c
 )
 SELECT f.org_id, f.provider, f."month", f.account_id, f.category, f.service, coalesce(g.region, f.region) AS region,
@@ -119,6 +120,7 @@ SELECT f.org_id, f.provider, f."month", f.account_id, f.category, f.service, coa
     sum(operational) / nullif(sum(f.reported) FILTER (provider_scope = 2), 0) AS ratio_scope2,
     (sum(operational) + coalesce(sum(embodied), 0)) / nullif(sum(f.reported), 0) AS ratio_total,
     CAST(sum(estimated_rows) AS BIGINT) AS estimated_rows, CAST(sum(usage_rows) AS BIGINT) AS usage_rows,
+    CAST(sum(no_quantity_rows) AS BIGINT) AS no_quantity_rows, CAST(sum(unknown_region_rows) AS BIGINT) AS unknown_region_rows,
     sum(cost) AS cost, sum(estimated_cost) AS estimated_cost,
     if(count(DISTINCT currency) = 1, any_value(currency), NULL) AS currency
 FROM figures AS f JOIN chosen AS c ON c.org_id = f.org_id AND c.provider = f.provider AND c.stream = f.stream AND c.basis = f.basis

@@ -1,0 +1,62 @@
+"""The HTML page: one file with everything in it, no script, readable on a phone, in print, by day and by night."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from ogf import __version__
+from ogf.report import charts, comparisons, notes
+from ogf.report.sections import sections
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from ogf.report.tables import Tables
+
+
+def page(tables: Tables, made_at: dt.datetime) -> str:
+    """The page as a text. Everything that comes from data is escaped.
+
+    Args:
+        made_at: when, UTC, as the page says.
+
+    Raises:
+        ConfigError: matplotlib or jinja2 is not installed.
+    """
+    charts.require()
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    folder = files("ogf.report").joinpath("templates")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["chart"] = Markup  # drawn by us, escaped as XML
+    template = environment.from_string(folder.joinpath("page.html").read_text(encoding="utf-8"))
+    orgs = tables.organisations()
+    return template.render(
+        style=Markup(folder.joinpath("page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        clouds=comparisons.clouds(tables["clouds"]),
+        sections=sections(tables),
+        factors=comparisons.factors(tables["factors"]),
+        basis=notes.basis(tables.connection),
+        orgs=orgs,
+        providers=tables.asked.providers,
+        months=_months(tables),
+        accountings=tables.asked.accountings,
+        made_at=made_at,
+        version=__version__,
+    )
+
+
+def _months(tables: Tables) -> str:
+    """First and last month that have a figure or usage, in words; empty where none has."""
+    row = tables.connection.execute(
+        'SELECT min("month"), max("month") FROM ('
+        'SELECT "month" FROM report_footprint UNION ALL SELECT "month" FROM report_coverage)'
+    ).fetchone()
+    first, last = row or (None, None)
+    if first is None:
+        return ""
+    return f"{first:%Y-%m}" if first == last else f"{first:%Y-%m} to {last:%Y-%m}"

@@ -1,0 +1,207 @@
+"""Where estimates and reported figures part, and what explains it: coverage, names, factors, method."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from ogf.emissions.install import filled
+from ogf.files.table import quoted
+from ogf.report import notes, numbers
+from ogf.report.numbers import unit_for
+from ogf.report.shown import Shown, key, masses, shown
+from ogf.report.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ogf.report.notes import Basis
+    from ogf.report.tables import Tables
+
+GRAIN = {
+    "org": "org_id",
+    "provider": "provider",
+    "month": "month",
+    "account": "account_id",
+    "category": "category",
+    "service": "service",
+    "region": "region",
+}
+DEFAULT = ("month", "account", "service", "region")
+# What a ratio of lifecycle factors to a direct scope 2 is expected to be, and how far published factor tables
+# disagree about one region in the median: 1.2 to 1.5 times.
+_LIFECYCLE, _TABLES_DIFFER = 1.2, 1.5
+_WITHOUT = {"no_quantity_rows": "without a quantity", "unknown_region_rows": "in a region without a factor"}
+# The grid factor of each provider, region and year of usage.
+Factors = dict[tuple[str, "str | None", int], dict[str, Any]]
+
+
+def gaps(tables: Tables, grain: Sequence[str] = DEFAULT) -> Table:
+    """Every gap, the largest first, with its `explained`: a list of sentences.
+
+    Args:
+        grain: some of GRAIN; the provider is always told.
+    """
+    columns = dict.fromkeys([GRAIN[word] for word in ("provider", *grain)])
+    question = filled(
+        files("ogf.report").joinpath("sql/reconcile.sql").read_text(encoding="utf-8"),
+        {"keys": ", ".join(quoted(column) for column in columns)},
+    )
+    cursor = tables.connection.execute(question)
+    names = [column[0] for column in cursor.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    basis = notes.basis(tables.connection)
+    factors = _factors(tables)
+    for row in rows:
+        row["explained"] = _reasons(row, basis, factors)
+    return Table("gaps", (*names, "explained"), rows, question)
+
+
+def left_out(tables: Tables) -> list[dict[str, Any]]:
+    """Per provider: accounts and months with one of the two figures alone, for which there is no gap."""
+    cursor = tables.connection.execute(
+        "SELECT provider, count(*) FILTER (estimated_operational_kgco2e IS NOT NULL) AS only_estimated, "
+        "count(*) FILTER (reported_total_kgco2e IS NOT NULL AND estimated_operational_kgco2e IS NULL) AS only_reported "
+        "FROM report_accounts WHERE NOT scope2_compared AND NOT total_compared GROUP BY provider "
+        "HAVING only_estimated + only_reported > 0 ORDER BY provider"
+    )
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _factors(tables: Tables) -> Factors:
+    cursor = tables.connection.execute(
+        "SELECT DISTINCT provider, region, usage_year, factor_id, factor_basis, gco2e_per_kwh, low_gco2e_per_kwh, "
+        "high_gco2e_per_kwh FROM factor_regions"
+    )
+    names = [column[0] for column in cursor.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return {(row["provider"], row["region"], row["usage_year"]): row for row in rows}
+
+
+def _reasons(row: dict[str, Any], basis: Basis, factors: Factors) -> list[str]:
+    said = []
+    reported = row["reported_total_kgco2e"] if row["compared"] == "total" else row["reported_scope2_kgco2e"]
+    estimated = row["estimated_operational_kgco2e"]
+    if estimated is None and not row["usage_rows"]:
+        said.append(
+            "reported, but nothing is billed under this name: carbon and bill may name it differently "
+            "(--by category)"
+        )
+    elif reported is None:
+        said.append(
+            "estimated, but nothing is reported under this name: carbon and bill may name it differently "
+            "(--by category)"
+        )
+    said += _coverage(row)
+    if estimated is None or reported is None:
+        return said
+    ratio = row["ratio_total"] if row["compared"] == "total" else row["ratio_scope2"]
+    low, high = row["estimated_low_kgco2e"], row["estimated_high_kgco2e"]
+    if row["reported_total_kgco2e"] is not None and low <= row["reported_total_kgco2e"] <= high:
+        said.append("the reported total lies between low and high bound of the estimate")
+    said += _factor(row, basis, factors)
+    if ratio is not None:
+        said += _size(ratio, row, basis)
+    return said
+
+
+def _factor(row: dict[str, Any], basis: Basis, factors: Factors) -> list[str]:
+    said = []
+    known = [factor for factor in factors.values() if factor["provider"] == row["provider"]]
+    bases = {factor["factor_basis"] for factor in known if row.get("region") in (None, factor["region"])}
+    if row["compared"] == "scope 2" and bases and all(one.startswith("lifecycle") for one in bases):
+        said.append(
+            f"grid factors ({basis.factor_set}) are {' or '.join(sorted(bases))}; scope 2 is direct: "
+            f"about {_LIFECYCLE}× comes from that"
+        )
+    if row.get("region") is not None and row.get("month") is not None and known:
+        last = max(factor["usage_year"] for factor in known)
+        factor = factors.get((row["provider"], row["region"], min(row["month"].year, last)))
+        if factor:
+            low, high = (numbers.fixed(factor[f"{end}_gco2e_per_kwh"], 0) for end in ("low", "high"))
+            others = f"; others that may apply go from {low} to {high}" if low != high else ""
+            value = numbers.fixed(factor["gco2e_per_kwh"], 0)
+            said.append(f"grid factor {factor['factor_id']}: {value} g CO2e/kWh{others}")
+    return said
+
+
+def _coverage(row: dict[str, Any]) -> list[str]:
+    usage, estimated = row["usage_rows"] or 0, row["estimated_rows"] or 0
+    if not usage or estimated >= usage:
+        return []
+    cost = ""
+    if row["cost"] and row["cost"] > 0 and row["estimated_cost"] is not None:
+        cost = f" and {numbers.percent(float(row['estimated_cost']) / float(row['cost']))} of cost"
+    why = [f"{numbers.count(row[name])} {words}" for name, words in _WITHOUT.items() if row[name]]
+    return [f"{numbers.percent(estimated / usage)} of usage rows{cost} are estimated ({', '.join(why)})"]
+
+
+def _size(ratio: float, row: dict[str, Any], basis: Basis) -> list[str]:
+    direct = _LIFECYCLE if row["compared"] == "scope 2" else 1.0
+    if ratio < 0:
+        return ["one of the two is a correction below zero"]
+    if direct / _TABLES_DIFFER <= ratio <= direct * _TABLES_DIFFER:
+        return ["what is left is within what published factor tables differ by (1.5×)"]
+    if ratio < direct:
+        less = (
+            f"lower than method {basis.method} explains: the provider adds idle machines, shared services and storage "
+            "that no usage row shows"
+        )
+        return [less]
+    more = (
+        f"higher than method {basis.method} explains: it assumes a utilisation of every vCPU (`ogf factors use` sets "
+        "it), and the provider may count its own power, hardware or region otherwise"
+    )
+    return [more]
+
+
+def people(table: Table, most: int) -> Shown:
+    """The largest gaps as people read them; why they are there follows each, in `explanations`."""
+    rows = table.rows[:most]
+    unit = unit_for(masses(rows))
+    keys = list(table.columns[: table.columns.index("compared")])
+    several = len({row["provider"] for row in rows}) > 1
+    if not several and len(keys) > 1:
+        keys.remove("provider")
+    lines = [
+        (
+            str(number),
+            *(key(row[name]) or "–" for name in keys),
+            unit.reported(row["reported_scope2_kgco2e"]),
+            unit.estimated(row["estimated_operational_kgco2e"]),
+            numbers.ratio(row["ratio_scope2"]),
+            unit.reported(row["reported_total_kgco2e"]),
+            unit.estimated(row["estimated_total_kgco2e"]),
+            unit.interval(row["estimated_low_kgco2e"], row["estimated_high_kgco2e"]),
+            numbers.ratio(row["ratio_total"]),
+        )
+        for number, row in enumerate(rows, 1)
+    ]
+    columns = [
+        "gap", *(name.removesuffix("_id") for name in keys),
+        "scope 2", "operational", "ratio scope 2", "reported, all", "estimated, all", "low–high", "ratio",
+    ]  # fmt: skip
+    title = f"Largest gaps between estimated and reported, location-based, {unit.name} CO2e"
+    right = {"gap", *columns[len(keys) + 1 :]}
+    return shown(title, columns, lines, (), right=right)
+
+
+def explanations(table: Table, most: int) -> list[str]:
+    """Why: one line for each reason, with the numbers of the gaps that it explains."""
+    found: dict[str, list[int]] = {}
+    for number, row in enumerate(table.rows[:most], 1):
+        for reason in row["explained"]:
+            found.setdefault(reason, []).append(number)
+    return [f"{_runs(gaps)}: {reason}" for reason, gaps in found.items()]
+
+
+def _runs(ascending: list[int]) -> str:
+    """`1–3, 5`."""
+    runs: list[list[int]] = []
+    for number in ascending:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
