@@ -289,6 +289,19 @@ class TestS3:
         assert warehouse.run().count("unchanged") == 2
         assert not [call for call in bucket.aws.faults.calls if "GET" in call and ".csv.gz" in call]
 
+    @pytest.mark.parametrize("manifest", ["", "execution-1"])
+    def test_a_second_run_over_years_takes_few_calls(self, bucket, warehouse, manifest):
+        """Each listing costs a token of the limiter, and each month and model version has two folders."""
+        for number in range(24):
+            month = str(Month(2024, 1).plus(number))
+            for version in ("v2.0.0", "v3.0.0"):
+                rows = packed(row(month, version, **TOTALS))
+                put_carbon(bucket.put, rows, month=month, version=version, manifest=manifest)
+        assert warehouse.run(until="2024-03").count("loaded") == 4
+        bucket.aws.faults.clear()
+        assert warehouse.run(until="2024-03").count("unchanged") == 4
+        assert len(bucket.aws.faults.calls) <= 10
+
     def test_the_key_is_the_same_from_wherever_it_is_looked_at(self, bucket, warehouse):
         put_carbon(bucket.put, packed(row()))
         warehouse.run()

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from ogf.errors import ConfigError, ErrorClass, SourceError
-from ogf.files.store import File, Listing, LocalStore, Object, changed
+from ogf.files.store import File, Listing, LocalStore, Object, changed, walk
 from ogf_aws.errors import located
 from ogf_aws.session import client
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
     from ogf.files.store import ObjectStore
+    from ogf.hookspecs import Context
     from ogf_aws.settings import AwsSettings
 
 _CHUNK = 1 << 20
@@ -48,6 +51,15 @@ def open_store(settings: AwsSettings, location: str) -> ObjectStore:
             raise ConfigError(
                 f"{scheme}:// is no place that AWS exports are read from", where=location, hint=_ACCEPTED
             )
+
+
+def everything_below(ctx: Context, store: ObjectStore, folder: str) -> Iterator[Object]:
+    """Every object below a folder, whatever the folders between."""
+    folders = [folder]
+    while folders:
+        listing = walk(ctx, store.flat() if isinstance(store, S3Store) else store, folders.pop())
+        yield from listing.objects
+        folders.extend(listing.folders)
 
 
 def _folder(location: str) -> Path:
@@ -79,16 +91,25 @@ class S3Store:
         prefix: str = "",
         page_size: int = 1000,
         requester_pays: bool = False,
+        flat: bool = False,
     ) -> None:
         self.bucket = bucket
         self.prefix = f"{prefix}/" if prefix else ""
         self.root = f"s3://{bucket}/{prefix}"
         self._s3 = s3
         self._page_size = page_size
+        self._delimiter: Any = {} if flat else {"Delimiter": "/"}
         self._payer: Any = {"RequestPayer": "requester"} if requester_pays else {}
 
     def __repr__(self) -> str:
         return f"S3Store({self.root!r})"
+
+    def flat(self) -> S3Store:
+        """The same objects, listed without folders: everything below a prefix, a thousand a call."""
+        pays, bucket, prefix = bool(self._payer), self.bucket, self.prefix.rstrip("/")
+        return S3Store(
+            self._s3, bucket, prefix=prefix, page_size=self._page_size, requester_pays=pays, flat=True
+        )
 
     def list_page(self, prefix: str, token: str | None = None) -> Listing:
         folder = self.prefix + prefix
@@ -97,8 +118,8 @@ class S3Store:
             page = self._s3.list_objects_v2(
                 Bucket=self.bucket,
                 Prefix=folder,
-                Delimiter="/",
                 MaxKeys=self._page_size,
+                **self._delimiter,
                 **going_on,
                 **self._payer,
             )

@@ -7,32 +7,29 @@ AWS keeps the months of every model version beside each other, in `carbon_model_
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ogf.errors import ErrorClass, SourceError
 from ogf.files import walk
 from ogf.files.loose import Months, data_files, loose_partitions
+from ogf.files.store import Object
 from ogf.hookspecs import Partition, Problem, Request
 from ogf.window import Month, Window
 from ogf_aws.carbon.mapping import months_sql
 from ogf_aws.exports.discovery import read_manifest
 from ogf_aws.exports.manifests import DATA_NAME, MANIFEST_NAME, MODEL_VERSION, period_of
-from ogf_aws.exports.places import etags_of, files_of
+from ogf_aws.exports.places import etags_of
 from ogf_aws.published import say_if_unpublished
-from ogf_aws.s3 import open_store
+from ogf_aws.s3 import everything_below, open_store
 from ogf_aws.settings import location_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ogf.files import ObjectStore
-    from ogf.files.store import Listing, Object
     from ogf.hookspecs import Context
 
-# A delivery beside others: 2026-02-20T13:14:37.728Z-8c5a76cc-57d0-437d-851b-064e27aa8b06/.
-_EXECUTION = re.compile(r"(^|/)\d{4}-\d\d-\d\dT[^/]*/$")
+_INSIDE = re.compile(r"usage_period=[^/]*/(?:(.*)/)?[^/]*$", re.IGNORECASE)
 _DEEPEST = 8
 
 
@@ -45,10 +42,6 @@ class _Month:
     version: str
     data: list[Object] = field(default_factory=list)
     manifests: list[Object] = field(default_factory=list)
-
-    @property
-    def edition(self) -> str:
-        return f"{self.month}@{self.version.lower()}"
 
 
 def partitions(ctx: Context, window: Window) -> list[Partition]:
@@ -88,66 +81,54 @@ class _Tree:
         self._ctx = ctx
         self._store = store
         self._window = window
+        self._found: dict[tuple[str, Month, str], _Month] = {}
         self.left_out = False
 
     def months(self) -> list[_Month]:
         """Months of which there is a manifest or a data file, even an empty one."""
-        found: dict[tuple[str, Month, str], _Month] = {}
         folders = deque([""])
         while folders:
-            folder = folders.popleft()
-            listing = walk(self._ctx, self._store, folder)
-            version, month = MODEL_VERSION.search(folder), period_of(folder)
-            if version is None or month is None:
-                folders.extend(self._worth_visiting(listing))
+            for folder in walk(self._ctx, self._store, folders.popleft()).folders:
+                if MODEL_VERSION.search(folder):
+                    self._take(folder)
+                elif folder.count("/") <= _DEEPEST:
+                    folders.append(folder)
+        return list(self._found.values())
+
+    def _take(self, folder: str) -> None:
+        """Sort what lies below a model version by months. In S3 that is one listing: there are many months."""
+        for item in everything_below(self._ctx, self._store, folder):
+            version, month = MODEL_VERSION.search(item.key), period_of(item.key)
+            is_manifest = MANIFEST_NAME.search(item.key)
+            if version is None or month is None or not (is_manifest or DATA_NAME.search(item.key)):
                 continue
-            export = _above(folder[: version.start()])
-            key = export, month, version[1].casefold()
-            here = found.setdefault(key, _Month(export, month, version[1]))
-            self._take(here, listing)
-        return [item for item in found.values() if item.data or item.manifests]
-
-    def _take(self, here: _Month, listing: Listing) -> None:
-        """Of a folder that holds a delivery, or several in folders of their own, take what counts."""
-        manifests = [item for item in listing.objects if MANIFEST_NAME.search(item.key)]
-        data = [item for item in listing.objects if DATA_NAME.search(item.key)]
-        if not manifests and not data:
-            for folder in sorted(filter(_EXECUTION.search, listing.folders), reverse=True):
-                inner = walk(self._ctx, self._store, folder).objects
-                manifests = [item for item in inner if MANIFEST_NAME.search(item.key)]
-                data = [item for item in inner if DATA_NAME.search(item.key)]
-                if manifests or data:
-                    break
-        here.manifests += manifests
-        here.data += data
-
-    def _worth_visiting(self, listing: Listing) -> Iterator[str]:
-        for folder in listing.folders:
-            month = period_of(folder)
-            if month is not None and month not in self._window:
+            if month not in self._window:
                 self.left_out = True
-            elif folder.count("/") <= _DEEPEST:
-                yield folder
+                continue
+            export = _above(item.key[: version.start()])
+            name = version[1].lower()
+            here = self._found.setdefault((export, month, name), _Month(export, month, name))
+            (here.manifests if is_manifest else here.data).append(item)
 
 
 def _partition(ctx: Context, store: ObjectStore, item: _Month) -> Partition:
     """The partition of a month: what its newest manifest names or, without one, what lies there."""
     place = store.uri(item.export).partition("://")[2].strip("/") if store.remote else item.export
-    key = f"{_above(place) or 'carbon'}/{item.edition}"
-    source = store.uri(item.manifests[0].key if item.manifests else item.data[0].key.rpartition("/")[0] + "/")
+    key = f"{_above(place) or 'carbon'}/{item.month}@{item.version}"
+    manifests, data = _delivery(item.manifests), _delivery(item.data)
+    source = store.uri(manifests[0].key if manifests else data[0].key.rpartition("/")[0] + "/")
     about: dict[str, object] = {
         "stream": "carbon",
         "expected": {"month": str(item.month), "version": item.version, "payer": ctx.settings.account_id},
     }
     try:
-        if item.manifests:
-            newest = max(item.manifests, key=lambda found: found.modified)
-            manifest = read_manifest(ctx, store, newest.key)
-            files = files_of(ctx, store, manifest)
-            version = f"{manifest.version}:{etags_of(files)}"
-            about |= {"manifest": newest.key, "manifest_etag": newest.etag}
+        if manifests:
+            execution, names = _contents(ctx, store, manifests[0])
+            files = [_named(name, item) for name in names]
+            version = f"{execution}:{etags_of(files)}"
+            about |= {"manifest": manifests[0].key, "manifest_etag": manifests[0].etag}
         else:
-            files = sorted(item.data, key=lambda found: found.key)
+            files = sorted(data, key=lambda found: found.key)
             version = etags_of(files)
     except SourceError as error:
         if error.error_class not in (ErrorClass.BAD_REQUEST, ErrorClass.NOT_FOUND):
@@ -170,6 +151,35 @@ def _partition(ctx: Context, store: ObjectStore, item: _Month) -> Partition:
         source=source,
         local=not store.remote,
     )
+
+
+def _delivery(items: list[Object]) -> list[Object]:
+    """What lies in a month's folder itself or, if nothing does, in the newest of its `<time>-<execution>` folders."""
+    folders: defaultdict[str, list[Object]] = defaultdict(list)
+    for item in items:
+        inside = _INSIDE.search(item.key)
+        folders[(inside and inside[1]) or ""].append(item)
+    return folders.get("") or folders.get(max(folders, default=""), [])
+
+
+def _contents(ctx: Context, store: ObjectStore, manifest: Object) -> tuple[str, list[str]]:
+    """Execution and files of a manifest, which is read once for each state of it."""
+    fact = f"manifest {store.uri(manifest.key)} at {manifest.etag}"
+    if fact not in ctx.cache:
+        read = read_manifest(ctx, store, manifest.key)
+        ctx.cache[fact] = [read.version, list(read.files)]
+    execution, names = ctx.cache[fact]
+    return str(execution), list(names)
+
+
+def _named(name: str, month: _Month) -> Object:
+    """Find a manifest's file among a month's. One that is not there has no ETag: reading it says it is missing."""
+    steps = name.split("/")
+    for tail in ("/".join(steps[-2:]), steps[-1]):
+        for item in month.data:
+            if item.key.endswith(f"/{tail}"):
+                return item
+    return Object(name, "", 0, 0.0)
 
 
 def _above(path: str) -> str:
