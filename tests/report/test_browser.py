@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 import subprocess
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 DARK = "--blink-settings=preferredColorScheme=0"
-# Says how wide it is, in the title of the DOM that is dumped. The report itself has no script.
+# Says how wide it is, in the DOM that is dumped: in a frame, for a window is never narrower than 500. The report
+# itself has no script.
 MEASURE = """<script>
 addEventListener("load", () => {
   const root = document.documentElement;
   const wide = [...document.querySelectorAll("body *")].filter(
     (e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll > *, svg > *"));
-  root.dataset.measured = [innerWidth, root.scrollWidth, wide.length, document.querySelectorAll("svg").length,
+  parent.document.documentElement.dataset.measured = [innerWidth, root.scrollWidth, wide.length, document.querySelectorAll("svg").length,
     Math.min(...[...document.querySelectorAll("svg text")].map((e) => e.getBoundingClientRect().height))].join(" ");
 });
 </script>"""
@@ -81,10 +83,13 @@ def test_by_night(report, tmp_path):
 @pytest.mark.parametrize("width", [390, 768, 1280])
 def test_nothing_is_wider_than_the_screen(report, tmp_path, width):
     page = tmp_path / "measured.html"
+    framed = html.escape(report.read_text(encoding="utf-8").replace("</body>", f"{MEASURE}</body>"))
+    style = f"border: 0; width: {width}px; height: 900px"
     page.write_text(
-        report.read_text(encoding="utf-8").replace("</body>", f"{MEASURE}</body>"), encoding="utf-8"
+        f'<!doctype html><meta charset="utf-8"><iframe style="{style}" srcdoc="{framed}"></iframe>',
+        encoding="utf-8",
     )
-    dom = chromium(page, f"{width},900", "--dump-dom", cwd=tmp_path)
+    dom = chromium(page, "1400,1000", "--dump-dom", cwd=tmp_path)
     inner, scrolled, wide, charts, smallest = re.search(r'data-measured="([^"]*)"', dom)[1].split()
     assert int(inner) == width
     assert int(scrolled) <= width

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from ogf.emissions.choice import FACTOR_SETS, read
+from ogf.emissions.install import version
 from ogf.emissions.methods import method
+from ogf.emissions.sidecars import sidecars
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import duckdb
 
-_GRID = {
-    "electricity-maps": ("electricity_maps/zones",),
-    "ember": ("ember",),
-    "google-operational": ("google",),
-    "custom": (),
-}
-# Bounds are looked for in every set that knows the place.
-_BOUNDS = ("electricity_maps/zones", "ember", "google")
+    from ogf.emissions.sidecars import Sidecar
 
-
-@dataclass(frozen=True)
-class Source:
-    """Whose data a shipped table is, from the note beside it."""
-
-    table: str
-    source: str
-    licence: str
-    attribution: str
-    year: str
+# Whichever set is chosen, bounds are looked for in every set that knows the place.
+_GRID = ("electricity_maps/zones", "ember", "google")
 
 
 @dataclass(frozen=True)
@@ -47,7 +30,7 @@ class Basis:
     factor_set_title: str
     utilisation: float | None
     own_factors: tuple[tuple[str, str], ...]
-    sources: tuple[Source, ...]
+    sources: tuple[Sidecar, ...]
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -65,24 +48,14 @@ def basis(connection: duckdb.DuckDBPyConnection) -> Basis:
     own = connection.execute(
         "SELECT DISTINCT source, licence FROM emission_factors_own ORDER BY ALL"
     ).fetchall()
-    tables = [*_GRID.get(choice.factor_set, ()), *_BOUNDS, *chosen.tables]
+    read_from = {f"{table}.csv" for table in (*_GRID, *chosen.tables)}
     return Basis(
         method=chosen.name,
         method_title=chosen.title,
-        method_version=chosen.version,
+        method_version=version(choice),
         factor_set=choice.factor_set,
         factor_set_title=FACTOR_SETS.get(choice.factor_set, ""),
         utilisation=choice.utilisation,
         own_factors=tuple(own),
-        sources=sources(tables),
+        sources=tuple(item for item in sidecars() if item.table in read_from),
     )
-
-
-def sources(tables: Sequence[str]) -> tuple[Source, ...]:
-    """The notes beside these tables of `emissions/data`, each once."""
-    data = files("ogf.emissions").joinpath("data")
-    found = []
-    for table in dict.fromkeys(tables):
-        told = json.loads(data.joinpath(f"{table}.source.json").read_text(encoding="utf-8"))
-        found.append(Source(table, *(told[name] for name in ("source", "licence", "attribution", "year"))))
-    return tuple(found)
