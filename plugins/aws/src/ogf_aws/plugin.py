@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from ogf.hookspecs import ArrowStream, Check, Context, Partition, Request, Verdict
     from ogf.window import Window
 
-_TABLES = ("regions", "region_names", "region_prefixes", "services", "line_item_types")
+_TABLES = (
+    "regions",
+    "region_names",
+    "region_prefixes",
+    "services",
+    "line_item_types",
+    "meters",
+    "instance_types",
+)
 
 
 def _demo(folder: Path) -> Mapping[str, Any]:
