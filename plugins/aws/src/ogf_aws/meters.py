@@ -7,20 +7,20 @@ from ogf.physical import Catalogue
 # Transfers are spelled with both ends' regions (USE1-EUC1-AWS-Out-Bytes) and with an edge's area (JP-DataTransfer-…).
 # Between zones both sides are billed for the same bytes; the operation says which: InterZone-In, InterZone-Out.
 _TRANSFER = """CASE
-    WHEN contains(usage_type, 'DataTransfer-') THEN substr(usage_type, strpos(usage_type, 'DataTransfer-'))
-    WHEN ends_with(usage_type, 'AWS-Out-Bytes') THEN 'AWS-Out-Bytes'
-    WHEN ends_with(usage_type, 'AWS-In-Bytes') THEN 'AWS-In-Bytes'
-    WHEN contains(usage_type, 'XAZ-') THEN substr(usage_type, strpos(usage_type, 'XAZ-'))
-    WHEN contains(usage_type, 'CloudFront-') THEN substr(usage_type, strpos(usage_type, 'CloudFront-'))
-    WHEN ends_with(usage_type, '-Regional-Bytes') THEN 'Regional-Bytes'
-    ELSE usage_type END
-    || CASE WHEN ends_with(usage_type, 'Regional-Bytes') AND ends_with(usage_operation, '-In') THEN '-In' ELSE '' END"""
+    WHEN contains(meter_usage_type, 'DataTransfer-') THEN substr(meter_usage_type, strpos(meter_usage_type, 'DataTransfer-'))
+    WHEN ends_with(meter_usage_type, 'AWS-Out-Bytes') THEN 'AWS-Out-Bytes'
+    WHEN ends_with(meter_usage_type, 'AWS-In-Bytes') THEN 'AWS-In-Bytes'
+    WHEN contains(meter_usage_type, 'XAZ-') THEN substr(meter_usage_type, strpos(meter_usage_type, 'XAZ-'))
+    WHEN contains(meter_usage_type, 'CloudFront-') THEN substr(meter_usage_type, strpos(meter_usage_type, 'CloudFront-'))
+    WHEN ends_with(meter_usage_type, '-Regional-Bytes') THEN 'Regional-Bytes'
+    ELSE meter_usage_type END
+    || CASE WHEN ends_with(meter_usage_type, 'Regional-Bytes') AND ends_with(operation, '-In') THEN '-In' ELSE '' END"""
 
 CATALOGUE = Catalogue(
     instance_types="aws_instance_types",
     meters="aws_meters",
     prefixes="aws_region_prefixes",
-    meter=f"CASE WHEN ends_with(usage_type, 'Bytes') THEN {_TRANSFER} ELSE usage_type END",
+    meter=f"CASE WHEN ends_with(meter_usage_type, 'Bytes') THEN {_TRANSFER} ELSE meter_usage_type END",
     # Any service may have transfers, and they mean the same everywhere.
-    service="CASE WHEN contains(meter_text, '-Bytes') THEN '*' ELSE lower(usage_service) END",
+    service="CASE WHEN contains(meter_name, '-Bytes') THEN '*' ELSE lower(meter_code) END",
 )

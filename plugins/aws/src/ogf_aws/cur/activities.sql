@@ -1,11 +1,10 @@
--- CUR rows (source: the columns of columns.csv, typed) as activities.
--- mapping.py fills in the markers: the projection of the file, its URI as a literal, how a meter and its service are
--- called, and the SELECT of the rows (`entries`) with their physical columns.
+-- CUR rows (source: the columns of columns.csv, typed) as activities, and what `ogf.physical` needs to measure them.
+-- mapping.py fills in two markers: the projection of the file, and its URI as a literal.
 WITH typed AS (
     :source
 ), placed AS (
     SELECT typed.*,
-        split_part(line_item_usage_type, '-', 1) AS usage_prefix,
+        left(line_item_usage_type, strpos(line_item_usage_type, '-') - 1) AS usage_prefix,
         -- Which edge a CloudFront prefix names is an area, not a region: EU- there is not Ireland.
         region_reported IS NULL AND line_item_availability_zone IS NULL AND line_item_product_code <> 'AmazonCloudFront'
             AND line_item_usage_type IS NOT NULL AS prefix_places,
@@ -23,21 +22,21 @@ WITH typed AS (
             named.code,
             CASE WHEN line_item_availability_zone <> ''
                  THEN nullif(regexp_extract(line_item_availability_zone, '^[a-z]{2}(-[a-z]+)+-\d+'), '') END,
-            CASE WHEN prefix_places THEN prefixes.code END,
+            prefixes.code,
             product_location,  -- a name in no table is still better than none: it is counted as unmapped
             CASE WHEN prefix_places AND types.charge_category = 'Usage' THEN 'us-east-1' END
         ) AS region,
         -- What splits a row's cost among its tenants is that row's use over again.
         types.charge_category = 'Usage' AND split_line_item_parent_resource_id IS NULL AS counts,
-        CASE WHEN prefixes.code IS NULL THEN line_item_usage_type
-             ELSE substr(line_item_usage_type, length(usage_prefix) + 2) END AS usage_type
+        CASE WHEN usage_prefix IN (SELECT prefix FROM aws_region_prefixes)
+             THEN substr(line_item_usage_type, length(usage_prefix) + 2) ELSE line_item_usage_type END AS bare_usage_type
     FROM placed
     LEFT JOIN aws_line_item_types AS types ON types.line_item_type = line_item_line_item_type
     LEFT JOIN ogf_units AS units ON units.spelling = pricing_unit
     LEFT JOIN aws_services AS services ON services.name = lower(trim(line_item_product_code))
     LEFT JOIN aws_regions AS regions ON regions.code = lower(trim(region_reported))
     LEFT JOIN aws_region_names AS named ON named.name = lower(trim(product_location))
-    LEFT JOIN aws_region_prefixes AS prefixes ON prefixes.prefix = usage_prefix
+    LEFT JOIN aws_region_prefixes AS prefixes ON prefixes.prefix = CASE WHEN prefix_places THEN usage_prefix END
 ), judged AS (
     SELECT *,
         CASE
@@ -50,21 +49,6 @@ WITH typed AS (
             WHEN map_unreadable THEN 'the tags or the product are not a JSON object'
         END AS _reject
     FROM joined
-), entries AS (
-    SELECT *, CASE WHEN counts THEN :service END AS meter_service,
-        line_item_usage_amount AS metered_amount,
-        coalesce(canonical_unit, pricing_unit) AS metered_unit,
-        line_item_usage_start_date AS metered_from,
-        product_instance_type AS machine_reported,
-        TRY_CAST(product_vcpu AS DOUBLE) AS vcpu_reported,
-        TRY_CAST(replace(split_part(product_memory, ' ', 1), ',', '') AS DOUBLE) AS memory_reported,  -- 1,952 GiB
-        CAST(NULL AS DOUBLE) AS gpus_reported
-    FROM (
-        SELECT *, :meter AS meter_text, line_item_product_code AS usage_service
-        FROM (SELECT *, line_item_operation AS usage_operation FROM judged)
-    )
-), measured AS (
-    :measured
 )
 SELECT
     ogf_id(
@@ -92,7 +76,7 @@ SELECT
     END AS category,
     line_item_usage_type AS usage_type,
     line_item_operation AS operation,
-    coalesce(product_instance_type, machine_metered) AS instance_type,
+    product_instance_type AS instance_type,
     CASE WHEN charge_category IS NOT NULL THEN charge_category
          WHEN ends_with(line_item_line_item_type, 'Discount') THEN 'Adjustment' END AS charge_category,
     region,
@@ -108,18 +92,14 @@ SELECT
     coalesce(canonical_unit, pricing_unit) AS unit,
     line_item_unblended_cost AS cost,
     line_item_currency_code AS currency,
-    vcpu_hours,
-    memory_gib_hours,
-    gpu_hours,
-    storage_gib_hours,
-    storage_media,
-    replication,
-    network_gib,
-    network_route,
-    processor,
-    gpu_model,
     tags_map AS tags,
     :uri AS source,
     _reject,
-    CASE WHEN _reject IS NOT NULL THEN CAST(to_json(raw_row) AS VARCHAR) END AS _raw
-FROM measured
+    CASE WHEN _reject IS NOT NULL THEN CAST(to_json(raw_row) AS VARCHAR) END AS _raw,
+    -- For the physical columns.
+    CASE WHEN counts THEN bare_usage_type END AS meter_usage_type,
+    line_item_product_code AS meter_code,
+    product_vcpu AS meter_reported_vcpu,
+    product_memory AS meter_reported_memory,
+    CAST(NULL AS VARCHAR) AS meter_reported_gpus
+FROM judged

@@ -38,14 +38,8 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
     Raises:
         SourceError: `bad_request` naming the required columns that the file lacks.
     """
-    return filled(
-        "ogf_aws.cur",
-        source=_source(table, only),
-        meter=CATALOGUE.meter,
-        service=CATALOGUE.service,
-        measured=metered_sql("FROM entries", CATALOGUE),
-        uri=literal(table.uri),
-    )
+    rows = filled("ogf_aws.cur", source=_source(table, only), uri=literal(table.uri))
+    return metered_sql(rows, CATALOGUE)
 
 
 def billing_periods_sql(table: Table) -> str:
