@@ -2,7 +2,7 @@
 -- and how it names a meter and its service. Columns `meter_…` come in beside the activities and stay behind here.
 -- The joins come last, where no other work is left: they break the rows into smaller pieces.
 SELECT COLUMNS(name -> NOT starts_with(name, 'meter_') AND name <> 'instance_type'),
-    coalesce(instance_type, CASE WHEN meter_machines IS NOT NULL THEN meter_machine END) AS instance_type,
+    coalesce(instance_type, CASE WHEN meter_machines IS NOT NULL THEN nullif(meter_machine, '') END) AS instance_type,
     meter_units * coalesce(
         meter_vcpu_hours, meter_machines * coalesce(meter_type_vcpu, TRY_CAST(meter_reported_vcpu AS DOUBLE)))
         AS vcpu_hours,
@@ -38,14 +38,20 @@ FROM (
             FROM (SELECT *, strpos(meter_name, ':') AS meter_colon FROM (SELECT *, :meter AS meter_name FROM (:rows)))
         ) AS named
         LEFT JOIN (
-            SELECT lower(instance_type) AS meter_type, TRY_CAST(vcpu AS DOUBLE) AS meter_type_vcpu,
+            SELECT lower(instance_type) AS meter_type_key, instance_type AS meter_type, TRY_CAST(vcpu AS DOUBLE) AS meter_type_vcpu,
                 TRY_CAST(memory_gib AS DOUBLE) AS meter_type_memory_gib, TRY_CAST(gpus AS DOUBLE) AS meter_type_gpus,
                 gpu_model AS meter_type_gpu_model, processor AS meter_type_processor
             FROM :instance_types
-        ) AS types ON meter_type = lower(ogf_machine_type(meter_machine))
+            UNION ALL BY NAME SELECT '' AS meter_type_key
+            UNION ALL BY NAME SELECT DISTINCT meter_tail AS meter_type_key FROM (:meters)
+                WHERE meter_tail <> '' AND NOT ends_with(meter_of, '*')
+        ) AS types ON meter_type_key = coalesce(lower(ogf_machine_type(meter_machine)), '')
     ) AS keyed
     LEFT JOIN (
         :meters
+        UNION ALL BY NAME SELECT '' AS meter_of_service, '' AS meter_of, '' AS meter_of_unit
     ) AS meters
-        ON meter_of_service = meter_service AND meter_of = meter_key AND meter_of_unit = coalesce(unit, '')
+        ON meter_of_service = CASE WHEN meter_name IS NULL THEN '' ELSE meter_service END
+        AND meter_of = coalesce(meter_key, '')
+        AND meter_of_unit = CASE WHEN meter_name IS NULL THEN '' ELSE coalesce(unit, '') END
 )

@@ -33,6 +33,7 @@ def core_lookups() -> dict[str, Path]:
     return {
         "ogf_units": Path(str(home.joinpath("units.csv"))),
         "ogf_focus_services": Path(str(home.joinpath("focus/services.csv"))),
+        "ogf_focus_meters": Path(str(home.joinpath("focus/meters.csv"))),
     }
 
 
