@@ -1,6 +1,6 @@
 """Makes `instance_types.csv` of the plugin aws and its sidecar: `python tools/aws_instance_types.py FOLDER`.
 
-FOLDER holds the public source tables: `ccf_coefficients/`, `ccf_app/`, `accelerators/` and `merged/cpu_architecture.csv`.
+FOLDER holds the source tables: `ccf_coefficients/`, `ccf_app/`, `accelerators/`, `merged/cpu_architecture.csv`.
 A family's name alone, `m5`, stands for its whole machine: what a Dedicated Host is.
 """
 
@@ -100,7 +100,7 @@ def machines(folder: Path) -> dict[str, Machine]:
             memory,
             card["quantity"] if card else 0,
             model(card["type"]) if card else "",
-            several.get(kind, processors) if processors <= several.get(kind, processors) else processors,
+            processors | several.get(kind, frozenset()),
         )
     return result
 
@@ -140,16 +140,14 @@ def main(folder: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for kind, machine in sorted((hosts(folder, found) | found).items()):
-            writer.writerow(
-                [
-                    kind,
-                    f"{machine.vcpu:g}",
-                    f"{machine.memory_gib:.6g}",
-                    machine.gpus or "",
-                    machine.gpu_model,
-                ]
-                + ["/".join(sorted(machine.processors))]
+            sizes = (
+                kind,
+                f"{machine.vcpu:g}",
+                f"{machine.memory_gib:.6g}",
+                machine.gpus or "",
+                machine.gpu_model,
             )
+            writer.writerow([*sizes, "/".join(sorted(machine.processors))])
     digest = hashlib.sha256(TARGET.read_bytes()).hexdigest()
     TARGET.with_suffix(".source.json").write_text(
         json.dumps(SOURCE | {"sha256": digest}, indent=2) + "\n", encoding="utf-8"

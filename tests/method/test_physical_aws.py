@@ -11,8 +11,18 @@ import pytest
 from aws.cur_files import Warehouse, csv_file, folder_put, gz, line, put_legacy
 
 NOTHING = dict.fromkeys(
-    "vcpu_hours memory_gib_hours gpu_hours storage_gib_hours storage_media replication network_gib network_route "
-    "processor gpu_model".split()
+    [
+        "vcpu_hours",
+        "memory_gib_hours",
+        "gpu_hours",
+        "storage_gib_hours",
+        "storage_media",
+        "replication",
+        "network_gib",
+        "network_route",
+        "processor",
+        "gpu_model",
+    ]
 )
 
 

@@ -53,7 +53,10 @@ def metered_sql(activities: str, catalogue: Catalogue, *, more_meters: str = "")
     )
     columns = [f"TRY_CAST({name} AS DOUBLE) AS meter_{name}" for name in _COUNTED]
     columns += [f"{name} AS meter_{name}" for name in _TEXTS]
-    keys = "service AS meter_of_service, meter AS meter_of, unnest(string_split(units, '|')) AS meter_of_unit, lower(CASE WHEN contains(meter, ':') THEN regexp_replace(meter, '^[^:]*:', '') END) AS meter_tail"
+    keys = (
+        "service AS meter_of_service, meter AS meter_of, unnest(string_split(units, '|')) AS meter_of_unit, "
+        "CASE WHEN contains(meter, ':') THEN lower(regexp_replace(meter, '^[^:]*:', '')) END AS meter_tail"
+    )
     markers = {
         "rows": activities,
         "meters": f"SELECT {keys}, {', '.join(columns)} FROM ({meters})",

@@ -6,12 +6,15 @@ from ogf.physical import Catalogue
 
 # Transfers are spelled with both ends' regions (USE1-EUC1-AWS-Out-Bytes) and with an edge's area (JP-DataTransfer-…).
 # Between zones both sides are billed for the same bytes; the operation says which: InterZone-In, InterZone-Out.
-_TRANSFER = """CASE
-    WHEN contains(meter_usage_type, 'DataTransfer-') THEN substr(meter_usage_type, strpos(meter_usage_type, 'DataTransfer-'))
+_FROM = (
+    "WHEN contains(meter_usage_type, '{0}') THEN substr(meter_usage_type, strpos(meter_usage_type, '{0}'))"
+)
+_TRANSFER = f"""CASE
+    {_FROM.format("DataTransfer-")}
     WHEN ends_with(meter_usage_type, 'AWS-Out-Bytes') THEN 'AWS-Out-Bytes'
     WHEN ends_with(meter_usage_type, 'AWS-In-Bytes') THEN 'AWS-In-Bytes'
-    WHEN contains(meter_usage_type, 'XAZ-') THEN substr(meter_usage_type, strpos(meter_usage_type, 'XAZ-'))
-    WHEN contains(meter_usage_type, 'CloudFront-') THEN substr(meter_usage_type, strpos(meter_usage_type, 'CloudFront-'))
+    {_FROM.format("XAZ-")}
+    {_FROM.format("CloudFront-")}
     WHEN ends_with(meter_usage_type, '-Regional-Bytes') THEN 'Regional-Bytes'
     ELSE meter_usage_type END
     || CASE WHEN ends_with(meter_usage_type, 'Regional-Bytes') AND ends_with(operation, '-In') THEN '-In' ELSE '' END"""
