@@ -32,9 +32,12 @@ _READ = """
      'SavingsPlanNegation'][1 + h % 8] AS line_item_line_item_type,
     ts AS line_item_usage_start_date, ts + INTERVAL 1 HOUR AS line_item_usage_end_date,
     ['AmazonEC2', 'AmazonEC2', 'AmazonS3', 'AWSLambda', 'AmazonRDS'][1 + k] AS line_item_product_code,
-    ['', 'EUC1-', 'USW2-', 'EUN1-', 'APS2-'][1 + r] || ['BoxUsage:', 'EBS:VolumeUsage.gp', 'TimedStorage-ByteHrs',
-     'Lambda-GB-Second', 'InstanceUsage:db.'][1 + k] || ['m5.large', 'c5.xlarge', 'r5.2xlarge', 't3.micro', 'm6i.large',
-     'c6g.medium'][1 + h % 6] AS line_item_usage_type,
+    ['', 'EUC1-', 'USW2-', 'EUN1-', 'APS2-'][1 + r] || CASE k
+        WHEN 0 THEN ['BoxUsage:', 'SpotUsage:', 'DedicatedUsage:'][1 + h % 3] || type
+        WHEN 1 THEN 'EBS:VolumeUsage.' || ['gp2', 'gp3', 'st1'][1 + h % 3]
+        WHEN 2 THEN 'TimedStorage-' || ['', 'SIA-', 'INT-FA-'][1 + h % 3] || 'ByteHrs'
+        WHEN 3 THEN 'Lambda-GB-Second' || ['', '-ARM', ''][1 + h % 3]
+        ELSE ['InstanceUsage:db.', 'Multi-AZUsage:db.'][1 + h % 2] || type END AS line_item_usage_type,
     ['RunInstances', 'CreateVolume-Gp3', 'PutObject', 'Invoke', 'CreateDBInstance'][1 + k] AS line_item_operation,
     CASE WHEN k < 2 THEN region || chr((97 + h % 3)::INTEGER) ELSE '' END AS line_item_availability_zone,
     CASE k WHEN 0 THEN 'i-' WHEN 1 THEN 'vol-' ELSE 'arn:aws:s3:::bucket-' END
@@ -47,7 +50,9 @@ _READ = """
     '' AS line_item_tax_type, 'Amazon Web Services, Inc.' AS line_item_legal_entity,
     ['Amazon Elastic Compute Cloud', 'Amazon Elastic Compute Cloud', 'Amazon Simple Storage Service', 'AWS Lambda',
      'Amazon Relational Database Service'][1 + k] AS product_product_name,
-    ['m5.large', '', '', '', 'db.m5.large'][1 + k] AS product_instance_type,
+    CASE k WHEN 0 THEN type WHEN 4 THEN 'db.' || type ELSE '' END AS product_instance_type,
+    CASE WHEN k IN (0, 4) THEN '2' ELSE '' END AS product_vcpu,
+    CASE WHEN k IN (0, 4) THEN '8 GiB' ELSE '' END AS product_memory,
     '' AS product_location, region AS product_region,
     ['Compute Instance', 'Storage', 'Storage', 'Serverless', 'Database Instance'][1 + k] AS product_product_family,
     ['AmazonEC2', 'AmazonEC2', 'AmazonS3', 'AWSLambda', 'AmazonRDS'][1 + k] AS product_servicecode,
@@ -84,7 +89,6 @@ _PRODUCT = [
     "max_iopsvolume",
     "max_throughputvolume",
     "max_volume_size",
-    "memory",
     "message_delivery_frequency",
     "message_delivery_order",
     "min_volume_size",
@@ -107,7 +111,6 @@ _PRODUCT = [
     "to_location_type",
     "transfer_type",
     "usagetype",
-    "vcpu",
     "version",
     "volume_type",
 ]
@@ -152,7 +155,8 @@ def _rows(first: int, last: int, month: str) -> str:
             SELECT i, h, h % 5 AS k, h // 5 % 5 AS r, TIMESTAMP '{month}-01' AS month,
                 ['us-east-1', 'eu-central-1', 'us-west-2', 'eu-north-1', 'ap-southeast-2'][1 + h // 5 % 5] AS region,
                 TIMESTAMP '{month}-01' + to_hours((i % 672)::BIGINT) AS ts,
-                round((h % 100000) / 12345.0, 10)::DOUBLE AS cost
+                round((h % 100000) / 12345.0, 10)::DOUBLE AS cost,
+                ['m5.large', 'c5.xlarge', 'r5.2xlarge', 't3.micro', 'm6i.large', 'c6g.medium'][1 + h % 6] AS type
             FROM (SELECT i, (hash(i) % 1000003)::BIGINT AS h FROM range({first}, {last}) AS numbers(i)))"""
 
 

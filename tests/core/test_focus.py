@@ -16,6 +16,7 @@ from ogf.errors import ErrorClass, SourceError
 from ogf.files.store import File
 from ogf.files.table import open_table
 from ogf.files.worker import connect
+from ogf.physical import Catalogue
 from ogf.runner.contexts import core_lookups
 
 V11 = {"SkuMeter": "Compute", "SkuPriceDetails": "", "ServiceSubcategory": "Virtual Machines"}
@@ -438,3 +439,69 @@ def test_only_one_period_is_read_when_asked(mapped):
     assert [row["cost"] for row in mapped(body, only=("payer", "2026-06"))] == [Decimal(2)]
     assert [row["cost"] for row in mapped(body, only=("unknown", "2026-05"))] == [Decimal(3)]
     assert mapped(body, only=("it's", "2026-05")) == []
+
+
+CATALOGUE = Catalogue(instance_types="types", meters="counted", prefixes="places_of_types")
+
+
+@pytest.fixture(scope="module")
+def catalogue(connection):
+    connection.execute(
+        "CREATE TABLE types AS SELECT 'm5.large' AS instance_type, '2' AS vcpu, '8' AS memory_gib, '1' AS gpus, "
+        "'T4' AS gpu_model, 'Skylake' AS processor"
+    )
+    connection.execute("CREATE TABLE places_of_types AS SELECT 'EU' AS prefix")
+    connection.execute(
+        "CREATE TABLE counted AS SELECT * REPLACE ('amazonec2' AS service, replace(meter, 'machine', 'BoxUsage') AS meter) "
+        "FROM ogf_focus_meters WHERE meter = 'machine:*'"
+    )
+    return CATALOGUE
+
+
+def sku(**details) -> dict[str, str]:
+    return {"SkuPriceDetails": json.dumps(details)}
+
+
+MEASURED = [
+    # 2 hours of 4 cores and 16 GiB.
+    (sku(InstanceType="x1", CoreCount=4, MemorySize=16), {"vcpu_hours": 8, "memory_gib_hours": 32, "gpu_hours": None}),
+    (sku(CoreCount=4, GpuCount=1), {"vcpu_hours": 8, "gpu_hours": 2, "instance_type": None}),
+    # The provider's catalogue knows what the details leave out.
+    (sku(InstanceType="db.m5.large"), {"vcpu_hours": 4, "memory_gib_hours": 16, "gpu_model": "T4", "processor": "Skylake"}),
+    ({"x_SkuDetails": '{"ServiceType": "Standard_D2s_v5", "VCPUs": 2}'}, {"vcpu_hours": 4, "instance_type": "Standard_D2s_v5"}),
+    ({"x_SkuDetails": '{"ServiceType": "D2", "VCPUs": 2}', "x_SkuMeterCategory": "Virtual Machines Licenses"}, {"vcpu_hours": None}),
+    (sku(InstanceType="x1", CoreCount=4) | {"ChargeCategory": "Purchase"}, {"vcpu_hours": None, "processor": None}),
+    (sku(InstanceType="x1", CoreCount=4) | {"CommitmentDiscountStatus": "Unused"}, {"vcpu_hours": None}),
+    (sku(InstanceType="x1", CoreCount=4) | {"CommitmentDiscountStatus": "Used"}, {"vcpu_hours": 8}),
+    (sku(InstanceType="x1", CoreCount=4) | {"ConsumedQuantity": "-2", "ChargeClass": "Correction"}, {"vcpu_hours": -8}),
+    (sku(InstanceType="x1"), {"vcpu_hours": None, "processor": None}),
+    # A usage type of the provider's decides, where there is one.
+    ({"x_UsageType": "EU-BoxUsage:m5.large", "x_ServiceCode": "AmazonEC2"}, {"vcpu_hours": 4, "instance_type": "m5.large"}),
+    ({"SkuMeter": "EU-BoxUsage:m5.large", "ServiceName": "AmazonEC2"}, {"vcpu_hours": 4}),
+    (sku(InstanceType="m5.large", CoreCount=2) | {"x_UsageType": "EBSOptimized:m5.large"}, {"vcpu_hours": None}),
+    # May has 744 hours.
+    (sku(StorageClass="Hot", Redundancy="GRS") | {"ConsumedUnit": "GB-Months", "ServiceCategory": "Storage"},
+     {"storage_gib_hours": 2 * 744, "storage_media": "hdd", "replication": 6}),
+    (sku(DiskType="Premium SSD") | {"ConsumedUnit": "GiB Hours"},
+     {"storage_gib_hours": 2, "storage_media": "ssd", "replication": None}),
+    ({"ConsumedUnit": "GB-Months", "ServiceCategory": "Storage"}, {"storage_gib_hours": 2 * 744, "storage_media": None}),
+    (sku(x_TransferType="InterRegion") | {"ConsumedUnit": "GB"}, {"network_gib": 2, "network_route": "inter_region"}),
+    (sku(x_TransferType="InterAZ") | {"ConsumedUnit": "GB", "ResourceType": "NAT Gateway"}, {"network_gib": None}),
+    ({"ConsumedUnit": "Core-Seconds", "ConsumedQuantity": "7200", "ServiceCategory": "Compute"}, {"vcpu_hours": 2}),
+    ({"ConsumedUnit": "GB-Seconds", "ConsumedQuantity": "7200", "ServiceCategory": "Compute"}, {"memory_gib_hours": 2}),
+    ({"ConsumedUnit": "Requests", "ServiceCategory": "Compute"}, {"vcpu_hours": None, "memory_gib_hours": None}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(MEASURED)))
+def test_method_what_a_row_stands_for(mapped, catalogue, number):
+    changes, expected = MEASURED[number]
+    (row,) = mapped(csv_of(charge(**changes)), catalogue=catalogue)
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_without_a_catalogue_the_details_alone_say_it(mapped):
+    (row,) = mapped(csv_of(charge(**sku(InstanceType="m5.large"))))
+    assert row["vcpu_hours"] is None
+    (row,) = mapped(csv_of(charge(**sku(InstanceType="m5.large", CoreCount="2"))))
+    assert row["vcpu_hours"] == 4

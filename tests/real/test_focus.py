@@ -151,7 +151,8 @@ def test_physical_columns_are_those_of_the_files_hours(load, name):
             if "MemorySize" in details:
                 memory.append(float(details["MemorySize"]) * hours)
     ((vcpus, vcpu_hours, memories, memory_hours),) = ask(
-        "count(vcpu_hours), fsum(vcpu_hours), count(memory_gib_hours), fsum(memory_gib_hours)"
+        "count(vcpu_hours), fsum(vcpu_hours), count(memory_gib_hours), fsum(memory_gib_hours)",
+        "activities WHERE unit = 'hours'",
     )
     assert (vcpus, memories) == (len(cores), len(memory))
     assert (vcpu_hours or 0) == pytest.approx(math.fsum(cores), rel=1e-12)

@@ -8,12 +8,14 @@ from ogf.errors import ErrorClass, SourceError
 from ogf.files.columns import find, raw_row, raw_value, require, typed, unreadable, wanted
 from ogf.files.statement import Division, filled
 from ogf.files.table import literal
+from ogf.physical import Catalogue, metered_sql
 
 if TYPE_CHECKING:
     from ogf.files import Table
     from ogf.files.columns import Found
 
 _COLUMNS = wanted("ogf.focus")
+_NO_CATALOGUE = Catalogue()
 _DIVISION = Division(account="BillingAccountId", started="coalesce(BillingPeriodStart, ChargePeriodStart)")
 # What a version brought that the one before had not; newest first.
 _NEW_IN = (
@@ -35,7 +37,13 @@ def version_of(table: Table) -> str:
 
 
 def activities_sql(
-    table: Table, *, services: str, regions: str, provider: str = "", only: tuple[str, str] | None = None
+    table: Table,
+    *,
+    services: str,
+    regions: str,
+    provider: str = "",
+    only: tuple[str, str] | None = None,
+    catalogue: Catalogue = _NO_CATALOGUE,
 ) -> str:
     """Write the SELECT that maps a file's rows to activities.
 
@@ -45,18 +53,23 @@ def activities_sql(
         provider: a regular expression, in lower case, of how the file names the provider; rows of others are
             refused. "": whoever it is.
         only: read only the rows of this (billing account, billing period), as `months_sql` names them.
+        catalogue: its machine types and usage types, from which physical columns are derived where the SKU's details
+            do not say enough.
 
     Raises:
         SourceError: `bad_request` naming the columns that the file lacks, or what it is if not cost and usage.
     """
-    return filled(
+    rows = filled(
         "ogf.focus",
         source=_DIVISION.part(_rows(table), only),
         services=services,
         regions=regions,
         provider=literal(provider),
         uri=literal(table.uri),
+        prefixes=catalogue.prefixes or "(SELECT '' AS prefix WHERE false)",
+        has_meters="true" if catalogue.meters else "false",
     )
+    return metered_sql(rows, catalogue, more_meters="ogf_focus_meters")
 
 
 def months_sql(table: Table) -> str:

@@ -34,6 +34,7 @@ def core_lookups() -> dict[str, Path]:
         "ogf_units": Path(str(home.joinpath("units.csv"))),
         "ogf_scales": Path(str(home.joinpath("scales.csv"))),
         "ogf_focus_services": Path(str(home.joinpath("focus/services.csv"))),
+        "ogf_focus_meters": Path(str(home.joinpath("focus/meters.csv"))),
     }
 
 

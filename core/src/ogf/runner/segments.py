@@ -37,7 +37,8 @@ def write_segment(ctx: TaskContext, activities: Any, path: Path, *, footer: Foot
     relation = _relation(ctx.duckdb, activities)
     select = _select(dict(zip(relation.columns, map(str, relation.types), strict=True)), where)
     unfinished = path.with_suffix(".unfinished")
-    options = f"(FORMAT parquet, COMPRESSION snappy, WRITE_BLOOM_FILTER false, {footer.option()})"
+    # Smaller row groups than DuckDB's own: two threads hold one each, and spill where a worker's memory is too small.
+    options = f"(FORMAT parquet, COMPRESSION snappy, WRITE_BLOOM_FILTER false, ROW_GROUP_SIZE 40960, {footer.option()})"
     try:
         ctx.duckdb.execute(f"COPY ({select}) TO {literal(str(unfinished))} {options}")
     except duckdb.Error as error:

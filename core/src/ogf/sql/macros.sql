@@ -72,3 +72,12 @@ CREATE MACRO ogf_timestamp(x) AS coalesce(
 -- First day of a month written 2024-01-01, 2024-01 or 202401; NULL for anything else.
 CREATE MACRO ogf_month(x) AS CAST(date_trunc('month', TRY_CAST(
     CASE length(x) WHEN 6 THEN x[1:4] || '-' || x[5:6] || '-01' WHEN 7 THEN x || '-01' ELSE x END AS TIMESTAMP)) AS DATE);
+
+-- The bare type of a machine that a service spells its own way: db.m5.large, m5.large.search, db.r5.2xl.
+-- What is no such spelling stays as it is. (split_part would make a list of each.)
+CREATE MACRO ogf_spelled_out(x) AS CASE WHEN ends_with(x, 'xl') AND NOT contains(x, 'metal') THEN x || 'arge' ELSE x END;
+CREATE MACRO ogf_machine_type(x) AS CASE
+    WHEN NOT contains(substr(x, strpos(x, '.') + 1), '.') THEN ogf_spelled_out(x)
+    WHEN ends_with(x, '.search') THEN left(x, -7)
+    WHEN ends_with(x, '.elasticsearch') THEN left(x, -14)
+    ELSE ogf_spelled_out(substr(x, strpos(x, '.') + 1)) END;

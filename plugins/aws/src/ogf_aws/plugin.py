@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 _FILES = ("carbon", "cur", "focus")
 # Streams whose rows may name accounts by their ids alone.
 _NAMELESS = ("carbon", "carbon_api", "cur")
-_TABLES = ("regions", "region_names", "region_prefixes", "services", "line_item_types", "emission_units")
+_TABLES = (
+    "regions",
+    "region_names",
+    "region_prefixes",
+    "services",
+    "line_item_types",
+    "emission_units",
+    "meters",
+    "instance_types",
+)
 
 
 def _demo(folder: Path) -> Mapping[str, Any]:

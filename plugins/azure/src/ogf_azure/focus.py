@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ogf import focus
+from ogf.physical import Catalogue
 
 if TYPE_CHECKING:
     from ogf.files import Table
 
 _OURS = "microsoft|azure"
+_CATALOGUE = Catalogue(instance_types="azure_instance_types")
 months_sql = focus.months_sql
 
 
@@ -19,7 +21,12 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
     Azure writes ids in changing case, and a subscription as `/subscriptions/<id>`: here as in the other streams.
     """
     statement = focus.activities_sql(
-        table, services="azure_services", regions="azure_regions", provider=_OURS, only=only
+        table,
+        services="azure_services",
+        regions="azure_regions",
+        provider=_OURS,
+        only=only,
+        catalogue=_CATALOGUE,
     )
     return (
         "SELECT * REPLACE (lower(resource_id) AS resource_id, "

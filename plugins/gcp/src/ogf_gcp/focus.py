@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ogf import focus
 from ogf.hookspecs import Partition
+from ogf.physical import Catalogue
 from ogf.window import Month, Window
 from ogf_gcp.listing import ask, table_of, uri, within
 from ogf_gcp.query import request
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     from ogf.hookspecs import Context
 
 _OURS = "google|gcp"
+_CATALOGUE = Catalogue(instance_types="gcp_instance_types")
 months_sql = focus.months_sql
 
 
 def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
     """Write the SELECT that maps rows to activities; rows of other providers are refused."""
     return focus.activities_sql(
-        table, services="gcp_services", regions="gcp_regions", provider=_OURS, only=only
+        table, services="gcp_services", regions="gcp_regions", provider=_OURS, only=only, catalogue=_CATALOGUE
     )
 
 

@@ -1,13 +1,13 @@
--- CUR rows (source: the columns of columns.csv, typed) as activities.
+-- CUR rows (source: the columns of columns.csv, typed) as activities, and what `ogf.physical` needs to measure them.
 -- mapping.py fills in two markers: the projection of the file, and its URI as a literal.
 WITH typed AS (
     :source
 ), placed AS (
     SELECT typed.*,
+        left(line_item_usage_type, strpos(line_item_usage_type, '-') - 1) AS usage_prefix,
         -- Which edge a CloudFront prefix names is an area, not a region: EU- there is not Ireland.
-        CASE WHEN region_reported IS NULL AND line_item_availability_zone IS NULL
-                  AND line_item_product_code <> 'AmazonCloudFront'
-             THEN split_part(line_item_usage_type, '-', 1) END AS usage_prefix,
+        region_reported IS NULL AND line_item_availability_zone IS NULL AND line_item_product_code <> 'AmazonCloudFront'
+            AND line_item_usage_type IS NOT NULL AS prefix_places,
         contains(line_item_usage_type, 'DataTransfer-')
             OR ends_with(line_item_usage_type, 'AWS-In-Bytes') OR ends_with(line_item_usage_type, 'AWS-Out-Bytes')
             OR ends_with(line_item_usage_type, '-Regional-Bytes')
@@ -24,15 +24,19 @@ WITH typed AS (
                  THEN nullif(regexp_extract(line_item_availability_zone, '^[a-z]{2}(-[a-z]+)+-\d+'), '') END,
             prefixes.code,
             product_location,  -- a name in no table is still better than none: it is counted as unmapped
-            CASE WHEN usage_prefix IS NOT NULL AND types.charge_category = 'Usage' THEN 'us-east-1' END
-        ) AS region
+            CASE WHEN prefix_places AND types.charge_category = 'Usage' THEN 'us-east-1' END
+        ) AS region,
+        -- What splits a row's cost among its tenants is that row's use over again.
+        types.charge_category = 'Usage' AND split_line_item_parent_resource_id IS NULL AS counts,
+        CASE WHEN usage_prefix IN (SELECT prefix FROM aws_region_prefixes)
+             THEN substr(line_item_usage_type, length(usage_prefix) + 2) ELSE line_item_usage_type END AS bare_usage_type
     FROM placed
     LEFT JOIN aws_line_item_types AS types ON types.line_item_type = line_item_line_item_type
     LEFT JOIN ogf_units AS units ON units.spelling = pricing_unit
     LEFT JOIN aws_services AS services ON services.name = lower(trim(line_item_product_code))
     LEFT JOIN aws_regions AS regions ON regions.code = lower(trim(region_reported))
     LEFT JOIN aws_region_names AS named ON named.name = lower(trim(product_location))
-    LEFT JOIN aws_region_prefixes AS prefixes ON prefixes.prefix = usage_prefix
+    LEFT JOIN aws_region_prefixes AS prefixes ON prefixes.prefix = CASE WHEN prefix_places THEN usage_prefix END
 ), judged AS (
     SELECT *,
         CASE
@@ -91,5 +95,11 @@ SELECT
     tags_map AS tags,
     :uri AS source,
     _reject,
-    CASE WHEN _reject IS NOT NULL THEN CAST(to_json(raw_row) AS VARCHAR) END AS _raw
+    CASE WHEN _reject IS NOT NULL THEN CAST(to_json(raw_row) AS VARCHAR) END AS _raw,
+    -- For the physical columns.
+    CASE WHEN counts THEN bare_usage_type END AS meter_usage_type,
+    line_item_product_code AS meter_code,
+    product_vcpu AS meter_reported_vcpu,
+    product_memory AS meter_reported_memory,
+    CAST(NULL AS VARCHAR) AS meter_reported_gpus
 FROM judged

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from ogf.files.columns import find, raw_row, raw_value, require, typed, unreadable, wanted
 from ogf.files.statement import Division, filled
 from ogf.files.table import literal
+from ogf.physical import metered_sql
+from ogf_aws.meters import CATALOGUE
 
 if TYPE_CHECKING:
     from ogf.files import Table
@@ -22,6 +24,13 @@ _DIVISION = Division(
     account="bill_payer_account_id",
     started="coalesce(bill_billing_period_start_date, line_item_usage_start_date)",
 )
+# CUR 2.0 has these among the product's attributes.
+_IN_THE_MAP = {
+    "product_product_name": ("product['product_name']",),
+    "product_instance_type": ("product['instance_type']",),
+    "product_vcpu": ("product['vcpu']",),
+    "product_memory": ("product['memory']", "product['memory_gib']"),
+}
 
 
 def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
@@ -33,7 +42,8 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
     Raises:
         SourceError: `bad_request` naming the required columns that the file lacks.
     """
-    return filled("ogf_aws.cur", source=_source(table, only), uri=literal(table.uri))
+    rows = filled("ogf_aws.cur", source=_source(table, only), uri=literal(table.uri))
+    return metered_sql(rows, CATALOGUE)
 
 
 def billing_periods_sql(table: Table) -> str:
@@ -71,13 +81,12 @@ def _source(table: Table, only: tuple[str, str] | None) -> str:
         f"\n        {unreadable(_COLUMNS, found)} AS map_unreadable"
         f"\n        FROM {table.source}"
     )
-    named = (
-        "coalesce(product_product_name, product['product_name'])"
-        if "product" in found
-        else "product_product_name"
+    named = ", ".join(
+        f"coalesce({column}, {', '.join(keys)}) AS {column}" if "product" in found else column
+        for column, keys in _IN_THE_MAP.items()
     )
     part = _DIVISION.part(select, only)
-    return f"SELECT * REPLACE ({named} AS product_product_name), {region} AS region_reported FROM ({part})"
+    return f"SELECT * EXCLUDE ({', '.join(_IN_THE_MAP)}), {named}, {region} AS region_reported FROM ({part})"
 
 
 def _tags(table: Table, found: Found) -> str:
