@@ -125,7 +125,9 @@ def level(
     with _figure(height) as (figure, axes):
         thickness = 0.6 / (len(series) + 0.9)
         for number, one in enumerate(series):
-            places = [i + 0.42 + (number + 0.5 - len(series) / 2) * thickness for i in range(rows)]
+            # close under its label: what has no value takes no place
+            before = [sum(other.values[i] is not None for other in series[:number]) for i in range(rows)]
+            places = [i + 0.3 + before[i] * thickness for i in range(rows)]
             values = [_drawable(value) for value in one.values]
             axes.barh(
                 places, values, thickness * 0.9, color=_SERIES[one.colour - 1], label=svg.label(one.name, 40)

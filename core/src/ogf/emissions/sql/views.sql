@@ -84,7 +84,7 @@ SELECT org_id, provider, stream, "month", account_id, category, service, usage_t
     CAST(coalesce(sum(vcpu_rows) FILTER (region_known AND server_known), 0) AS BIGINT) AS embodied_rows,
     CAST(sum(negative_rows) AS BIGINT) AS negative_rows,
     sum(cost) AS cost, sum(physical_cost) FILTER (region_known) AS estimated_cost,
-    if(count(DISTINCT currency) = 1, any_value(currency), NULL) AS currency
+    currency
 FROM usage GROUP BY ALL;
 
 CREATE OR REPLACE VIEW reconciliation AS
@@ -121,7 +121,8 @@ SELECT f.org_id, f.provider, f."month", f.account_id, f.category, f.service, coa
     (sum(operational) + coalesce(sum(embodied), 0)) / nullif(sum(f.reported), 0) AS ratio_total,
     CAST(sum(estimated_rows) AS BIGINT) AS estimated_rows, CAST(sum(usage_rows) AS BIGINT) AS usage_rows,
     CAST(sum(no_quantity_rows) AS BIGINT) AS no_quantity_rows, CAST(sum(unknown_region_rows) AS BIGINT) AS unknown_region_rows,
-    sum(cost) AS cost, sum(estimated_cost) AS estimated_cost,
+    if(count(DISTINCT currency) > 1, NULL, sum(cost)) AS cost,
+    if(count(DISTINCT currency) > 1, NULL, sum(estimated_cost)) AS estimated_cost,
     if(count(DISTINCT currency) = 1, any_value(currency), NULL) AS currency
 FROM figures AS f JOIN chosen AS c ON c.org_id = f.org_id AND c.provider = f.provider AND c.stream = f.stream AND c.basis = f.basis
     AND c."month" = f."month" AND c.account_id IS NOT DISTINCT FROM f.account_id
