@@ -106,7 +106,7 @@ def test_it_only_reads(loaded: Place, sql: str) -> None:
     "sql",
     [
         "FROM runs;",
-        "-- a remark\nWITH r AS (FROM runs) SELECT * FROM r",
+        "/* a remark */ WITH r AS (FROM runs) SELECT * FROM r -- and another",
         "VALUES (1)",
         "PIVOT activities ON provider USING count(*) GROUP BY stream",
         "SHOW TABLES",
@@ -131,7 +131,7 @@ def test_several_statements_are_not_answered_in_part(loaded: Place) -> None:
         assert answer.stdout == ""
 
 
-@pytest.mark.parametrize("sql", ["", " ;", "-- nothing"])
+@pytest.mark.parametrize("sql", ["", " ;", "/* nothing */"])
 def test_no_sql_at_all(loaded: Place, sql: str) -> None:
     assert "there is no SQL in it\n  → ogf query" in loaded("query", sql, code=2).stderr
 

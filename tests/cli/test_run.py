@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 import duckdb
 from aws.cur_files import csv_file, folder_put, gz, month_lines, parquet_file, put_export, put_legacy
 
+from ogf.cli.options import nothing_listed
+from ogf.config import load
 from ogf.runner.lock import run_lock
+from ogf.window import Window
 
 if TYPE_CHECKING:
     from cli.conftest import Place
@@ -62,6 +65,22 @@ def test_windows(place: Place) -> None:
     assert column(place, "SELECT partition_key FROM partitions") == [KEYS[1]]
     place("run", "--until", "2026-02")
     assert column(place, "SELECT partition_key FROM partitions ORDER BY ALL") == list(KEYS)
+
+
+def test_nothing_listed_is_said(place: Place) -> None:
+    window = "the source lists nothing in the window 2030-01 to …\n  → leave out --since"
+    assert place("plan", "--since", "2030-01").stderr.startswith(f"aws: {window}")
+    said = place("run", "--since", "2030-01").stderr
+    assert "aws: succeeded; 0 loaded; 0 rows in " in said
+    assert window in said
+    assert place("run", "--since", "2030-01", "--quiet").stderr == ""
+
+
+def test_nothing_listed_without_a_window() -> None:
+    said = nothing_listed(Window(), load(environ={}))
+    assert said.startswith("the source lists nothing\n  → look at the location")
+    lately = load(environ={}, overrides={"ingestion.lookback_days": 30})
+    assert "the last 30 days" in nothing_listed(Window(), lately)
 
 
 def test_full(place: Place) -> None:
