@@ -5,10 +5,18 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from importlib.resources import files
 
 import pytest
-from aws.cur_files import Warehouse, csv_file, folder_put, gz, line, put_legacy
+from aws.cur_files import Warehouse, csv_file, folder_put, gz, line, parquet_file, put_legacy
+
+from ogf.files.store import File
+from ogf.files.table import open_table
+from ogf.files.worker import connect
+from ogf.runner.contexts import core_lookups
+from ogf_aws.cur.mapping import activities_sql
+from ogf_aws.plugin import provider
 
 NOTHING = dict.fromkeys(
     [
@@ -341,3 +349,21 @@ def test_instance_types_are_named_once_and_have_processors_and_memory():
         assert float(row["memory_gib"]) > 0
         assert bool(row["gpus"]) == bool(row["gpu_model"])
         assert row["processor"].split("/") == sorted(set(row["processor"].split("/")))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_the_rows_of_a_file_are_never_what_a_join_holds_in_memory(tmp_path, suffix):
+    """However few rows DuckDB takes a file for: the lookup tables are longer than its guess of a CSV."""
+    rows = [line(product_vcpu="", product_memory="")]
+    path = tmp_path / f"lines.{suffix}"
+    path.write_bytes(csv_file(rows) if suffix == "csv" else parquet_file(rows))
+    lookups = core_lookups() | dict(provider().lookups)
+    connection = connect(scratch=tmp_path, threads=1, memory_mb=256, lookups=lookups)
+    file = File(path, path.as_uri(), "", owned=False)
+    table = open_table(file, connection=connection, scratch=tmp_path)
+    ((_, plan),) = connection.execute(f"EXPLAIN (FORMAT json) {activities_sql(table)}").fetchall()
+    table.abandon()
+    connection.close()
+    kinds = set(re.findall(r'"Join Type": "(\w+)"', plan))
+    assert "LEFT" in kinds
+    assert kinds <= {"LEFT", "MARK", "ANTI", "INNER"}

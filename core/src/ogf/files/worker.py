@@ -31,6 +31,9 @@ def connect(
         }
     )
     connection.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")
+    # A CSV that comes through a pipe is believed to be short. Where a lookup table is longer than that, DuckDB would
+    # turn the join round, hold all rows of the file in memory and look for each line of the table among them.
+    connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
     connection.execute(files("ogf").joinpath("sql/macros.sql").read_text(encoding="utf-8"))
     connection.execute(_id_macro())
     for name, path in lookups.items():

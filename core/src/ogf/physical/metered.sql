@@ -1,6 +1,7 @@
 -- Activities with what their meters count. metered.py fills in the markers: the activities, the provider's two tables,
 -- and how it names a meter and its service. Columns `meter_…` come in beside the activities and stay behind here.
--- The joins come last, where no other work is left: they break the rows into smaller pieces.
+-- The joins come last, and the lines that most rows find are there: a left join breaks its rows into those that match
+-- and those that do not, and all that follows works on the pieces.
 SELECT COLUMNS(name -> NOT starts_with(name, 'meter_') AND name <> 'instance_type'),
     coalesce(instance_type, CASE WHEN meter_machines IS NOT NULL THEN nullif(meter_machine, '') END) AS instance_type,
     meter_units * coalesce(
@@ -38,13 +39,16 @@ FROM (
             FROM (SELECT *, strpos(meter_name, ':') AS meter_colon FROM (SELECT *, :meter AS meter_name FROM (:rows)))
         ) AS named
         LEFT JOIN (
-            SELECT lower(instance_type) AS meter_type_key, instance_type AS meter_type, TRY_CAST(vcpu AS DOUBLE) AS meter_type_vcpu,
-                TRY_CAST(memory_gib AS DOUBLE) AS meter_type_memory_gib, TRY_CAST(gpus AS DOUBLE) AS meter_type_gpus,
-                gpu_model AS meter_type_gpu_model, processor AS meter_type_processor
+            SELECT lower(instance_type) AS meter_type_key, instance_type AS meter_type,
+                TRY_CAST(vcpu AS DOUBLE) AS meter_type_vcpu, TRY_CAST(memory_gib AS DOUBLE) AS meter_type_memory_gib,
+                TRY_CAST(gpus AS DOUBLE) AS meter_type_gpus, gpu_model AS meter_type_gpu_model,
+                processor AS meter_type_processor
             FROM :instance_types
+            -- What is no machine finds a line too.
             UNION ALL BY NAME SELECT '' AS meter_type_key
             UNION ALL BY NAME SELECT DISTINCT meter_tail AS meter_type_key FROM (:meters)
                 WHERE meter_tail <> '' AND NOT ends_with(meter_of, '*')
+                    AND meter_tail NOT IN (SELECT lower(instance_type) FROM :instance_types)
         ) AS types ON meter_type_key = coalesce(lower(ogf_machine_type(meter_machine)), '')
     ) AS keyed
     LEFT JOIN (
