@@ -210,3 +210,18 @@ def test_regions_are_unmapped_too_where_the_plugin_gives_no_location_at_all(clou
     cloud.put("2026-01", [[{"service": "x", "region": "mars-1"}]], version="1")
     assert cloud.run(db).status == "partial"
     assert cloud.rows(db, "category, location") == [("cloud_other", "GLOBAL")]
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_b37_zero_emissions_are_kept_unless_they_are_not_wanted_and_then_counted(cloud, db, ask, drop):
+    figures = [{"emissions_kgco2e": kg} for kg in (0.0, 1.5, -0.0, None)]
+    cloud.put("2026-01", [figures], version="1")
+    result = cloud.run(db, limits={"drop_zero_emissions": drop})
+    assert result.status == "succeeded"
+    assert ask("SELECT emissions_kgco2e FROM activities ORDER BY ALL") == (
+        [(1.5,), (None,)] if drop else [(-0.0,), (0.0,), (1.5,), (None,)]
+    )
+    assert ask("SELECT row_count, dropped FROM loads") == [(2, 2) if drop else (4, 0)]
+    assert result.notices == (
+        ["carbon 2026-01: 2 rows of zero emissions were left out (drop_zero_emissions)"] if drop else []
+    )

@@ -31,7 +31,7 @@ class Warehouse:
         """Load rows as one partition; what they do not say is NULL, or June 2024 in account `a`."""
         load_id = next(self._ids)
         self.connection.execute(
-            f"INSERT INTO loads SELECT {load_id}, ?, ?, ?, ?, NULL, '', ?, 'run', 0, 0, NULL, {published}, {published}, NULL, NULL",
+            f"INSERT INTO loads SELECT {load_id}, ?, ?, ?, ?, NULL, '', ?, 'run', 0, 0, NULL, {published}, {published}, NULL, NULL, 0",
             [org, provider, stream or _STREAMS.get(provider, "usage"), key or f"part-{load_id}", status],
         )
         for row in rows:

@@ -331,3 +331,17 @@ def test_b81_reported_rows_keep_their_value_and_usage_rows_are_estimated(tmp_pat
     assert rows[-1][2] == exact
     assert {row[3] for row in rows} == {"em:2024:DE", "embodied:aws/m6i.large", None}
     assert all(row[2] > 0 for row in rows)
+
+
+@pytest.mark.parametrize("first", ["2.0.0", "10.0.0"])
+def test_a_newer_model_version_restates_the_older_one_whichever_was_loaded_first(warehouse, first):
+    ids = {}
+    for version in (first, *({"2.0.0", "10.0.0"} - {first})):
+        ids[version] = warehouse.load(
+            reported(2, float(version[:-4]), "location", model_version=version),
+            stream="carbon",
+            key=f"export/2024-06@v{version}",
+            status="current" if version == "10.0.0" else "superseded",
+        )
+    found = warehouse.ask("SELECT old_load_id, new_load_id, old_kgco2e, new_kgco2e FROM restatements")
+    assert found == [(ids["2.0.0"], ids["10.0.0"], 2.0, 10.0)]

@@ -25,6 +25,9 @@ class ProviderSettings(Section):
     max_retries: PositiveCount = Field(default=3, description="attempts in total, the first one included")
     request_timeout: Annotated[Duration, Ge(1)] = Field(default=30.0, description="of one attempt")
     max_pages: Count = Field(default=1000, description="of one file or query; 0 means no limit")
+    drop_zero_emissions: Flag = Field(
+        default=False, description="leave out rows whose reported emissions are nought"
+    )
     page_size: PositiveCount | None = Field(default=None, description="if not the service's own")
 
     def missing(self, stream: str) -> list[str]:

@@ -219,11 +219,16 @@ class Driver:
                 work.extracted,
                 stream=self.plugin.provider.stream(work.key[0]),
                 max_reject_share=self.rules.max_reject_share,
+                drop_zero_emissions=self.contexts.shop.accounts[planned.account].drop_zero_emissions,
             )
         self.spool.drop(work.folder)
         if published.repeated:
             self.result.notices.append(
                 f"{' '.join(work.key)}: {published.repeated:,} rows that several of its files hold count once"
+            )
+        if published.zeros:
+            self.result.notices.append(
+                f"{' '.join(work.key)}: {published.zeros:,} rows of zero emissions were left out (drop_zero_emissions)"
             )
         return PartitionOutcome(
             *work.key,

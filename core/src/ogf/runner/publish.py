@@ -83,6 +83,7 @@ class Published:
     notices: list[str]
     unmapped: dict[str, dict[str, int]]
     repeated: int = 0
+    zeros: int = 0
 
 
 def publish(
@@ -93,6 +94,7 @@ def publish(
     *,
     stream: Stream,
     max_reject_share: float,
+    drop_zero_emissions: bool = False,
 ) -> Published:
     """Make a load current and the one before it superseded.
 
@@ -129,6 +131,8 @@ def publish(
             # One such pair may be much of a small month, and says nothing of how the rest was read.
             check_rejects(extracted, rows, rejected, reasons, limit=max(max_reject_share, _MOST_DIFFERING))
         old = planned.state.load_id if planned.state else None
+        zeros = facts.drop_zero_emissions(connection, load.load_id) if drop_zero_emissions else 0
+        rows -= zeros
         if extracted.withheld:
             kept = 0
             if old is not None:
@@ -141,7 +145,7 @@ def publish(
         add_up(connection, str(load.load_id))
         _flip(
             session,
-            load,
+            ledger.revised(load, dropped=repeated + zeros),
             planned,
             rows=rows,
             rejected=rejected,
@@ -151,7 +155,7 @@ def publish(
         )
         passing("publish.inside")
     passing("publish.after")
-    return Published(rows, rejected, notices, _by_kind(extracted.unmapped()), repeated)
+    return Published(rows, rejected, notices, _by_kind(extracted.unmapped()), repeated, zeros)
 
 
 def check_rejects(

@@ -128,6 +128,14 @@ def collapse_overlap(connection: duckdb.DuckDBPyConnection, load_id: int) -> int
     return int(row[0]) if row else 0
 
 
+def drop_zero_emissions(connection: duckdb.DuckDBPyConnection, load_id: int) -> int:
+    """Delete a load's rows whose reported emissions are nought; returns how many. What is not reported stays."""
+    row = connection.execute(
+        "DELETE FROM activity_log WHERE load_id = ? AND emissions_kgco2e = 0", [load_id]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def prune(connection: duckdb.DuckDBPyConnection, load_ids: Sequence[int]) -> None:
     """Delete the rows of loads that nobody can see any more."""
     for table in ("activity_log", "quarantine_log", "segments", "monthly_log"):

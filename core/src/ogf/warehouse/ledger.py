@@ -73,7 +73,8 @@ class PartitionState(SQLModel, table=True):
 class Load(SQLModel, table=True):
     """One version of one partition. Status: loading, current, superseded, abandoned.
 
-    `digest` tells what its segments were made from: key, version, plugin and schema version.
+    `digest` tells what its segments were made from: key, version, plugin and schema version. `dropped` counts the rows
+    that were left out on purpose: those that another of its files holds too, and zeros where they are not wanted.
     """
 
     __tablename__ = "loads"
@@ -93,6 +94,7 @@ class Load(SQLModel, table=True):
     published_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
     superseded_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
     pruned_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    dropped: int = Field(default=0, sa_type=sa.BigInteger)
 
 
 class Segment(SQLModel, table=True):

@@ -132,8 +132,11 @@ GROUP BY ALL;
 
 CREATE OR REPLACE VIEW restatements AS
 WITH versions AS (
-    -- Each load of a partition that is kept, and the one before it.
-    SELECT *, lag(load_id) OVER (PARTITION BY org_id, provider, stream, partition_key ORDER BY published_at, load_id) AS old_load_id
+    -- Each load of a partition that is kept, and the one before it. `…@v3.0.0` tells the same as `…@v2.0.0`, anew.
+    SELECT *, lag(load_id) OVER (
+        PARTITION BY org_id, provider, stream, regexp_replace(partition_key, '@[vV]?\d+([.]\d+)*$', '')
+        ORDER BY list_transform(regexp_extract_all(regexp_extract(partition_key, '@[vV]?\d+([.]\d+)*$'), '\d+'), lambda n: CAST(n AS BIGINT)),
+            published_at, load_id) AS old_load_id
     FROM loads WHERE status IN ('current', 'superseded') AND published_at IS NOT NULL AND pruned_at IS NULL
 ), totals AS (
     SELECT load_id, "month", provider_scope, accounting, sum(emissions_kgco2e) AS kgco2e, max(model_version) AS model_version
