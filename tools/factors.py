@@ -16,6 +16,7 @@ import io
 import json
 import sys
 from collections import defaultdict
+from itertools import combinations
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -403,7 +404,7 @@ GENERATIONS = (
 
 
 def processor_sets(sources: Sources) -> None:
-    """The processors that one type may have: those of the lists, and every run of generations."""
+    """The processors that one type may have: those of the lists, and any few or any run of generations."""
     by_type = defaultdict(set)
     for table, name, column in (
         ("azure", "Virtual Machine", "Microarchitecture"),
@@ -418,6 +419,7 @@ def processor_sets(sources: Sources) -> None:
     ].values()
     sets |= {frozenset(name.removeprefix("AMD ") for name in names) for names in mapped}
     for line in GENERATIONS:
+        sets |= {frozenset(found) for size in (2, 3, 4) for found in combinations(line, size)}
         sets |= {frozenset(line[i:j]) for i in range(len(line)) for j in range(i + 2, len(line) + 1)}
     write(
         "processor_sets",
@@ -425,7 +427,7 @@ def processor_sets(sources: Sources) -> None:
         (("/".join(sorted(found)),) for found in sets if len(found) > 1),
         CCF
         | {
-            "source": "processors that one machine type may have, compiled by Cloud Carbon Footprint; runs of generations",
+            "source": "processors that one machine type may have, compiled by Cloud Carbon Footprint; combinations of generations",
             "path": "data/azure-instances.csv, data/gcp-instances.csv",
             "year": "2023",
         },

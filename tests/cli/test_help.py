@@ -28,9 +28,12 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("command", _COMMANDS)
+FACTORS = [f"factors {name}" for name in ("list", "show", "check", "use")]
+
+
+@pytest.mark.parametrize("command", [*(name for name in _COMMANDS if name != "factors"), *FACTORS])
 def test_every_command_has_help_that_fits_a_terminal(command: str) -> None:
-    answer = CliRunner().invoke(cli, [command, "--help"], terminal_width=80)
+    answer = CliRunner().invoke(cli, [*command.split(), "--help"], terminal_width=80)
     assert answer.exit_code == 0
     assert "--json" in answer.output
     assert "\\b" not in answer.output

@@ -48,7 +48,7 @@ FROM footprint GROUP BY ALL HAVING sum(emissions_kgco2e) < 0 ORDER BY ALL"""
 
 @click.group("factors")
 def command() -> None:
-    """Show, check and choose the emission factors and the method of the estimates.
+    """Show, check and choose the emission factors of estimates.
 
     Estimates are computed when they are asked for: choosing another factor set changes them at once, needs no
     download, and leaves reported figures alone.
@@ -136,7 +136,7 @@ def show(*, what: str, wait: str | None, config_path: Path | None, db: Path | No
 @options.wait
 @options.common
 def check(*, wait: str | None, config_path: Path | None, db: Path | None, as_json: bool) -> int:
-    """Say which regions have no factor, and what in the warehouse cannot be estimated for want of one.
+    """Say which regions, and what usage, have no factor.
 
     Exits 3 if usage in the warehouse is left out because of that.
     """
@@ -221,7 +221,9 @@ def use(
     db: Path | None,
     as_json: bool,
 ) -> int:
-    """Choose the factor set, the method, or factors of your own, for everybody who asks this warehouse.
+    """Choose the factor set, the method, or factors of your own.
+
+    It is kept in the warehouse: everybody who asks it sees the same figures.
 
     \b
     ogf factors use ember
