@@ -35,8 +35,9 @@ _IN_SHORT = ("clouds", "months", "services", "regions", "reconciliation", "cover
     "--table",
     "names",
     multiple=True,
+    metavar="TABLE",
     type=click.Choice(list(TABLES)),
-    help="Only this table; repeatable [all]",
+    help=f"Only this one of {', '.join(TABLES)}; repeatable [all]",
 )
 @click.option(
     "--by",
