@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,16 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         "PYTHONWARNINGS": "default",
         "AWS_EC2_METADATA_DISABLED": "true",
         "COLUMNS": "100",
+        "MPLCONFIGDIR": str(
+            Path(tempfile.gettempdir()) / "ogf-tests-matplotlib"
+        ),  # fonts are looked for once
         **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
         **more,
     }
 
 
 def ogf(
-    *words: object, cwd: Path, env: dict[str, str] | None = None, timeout: float = 60, **options: Any
+    *words: object, cwd: Path, env: dict[str, str] | None = None, timeout: float = 120, **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end. stdout and stderr are texts."""
     return subprocess.run(

@@ -53,7 +53,8 @@ def cli() -> None:
     \b
     A first look, without any account:      ogf demo
     Your own clouds:                        ogf init, ogf doctor, ogf run
-    Then ask:                               ogf report, ogf query "FROM activities LIMIT 5"
+    Then ask:                               ogf query "FROM activities LIMIT 5"
+    Or read:                                ogf report --html report.html
 
     Exit codes: 0 succeeded, 1 failed, 2 usage or configuration, 3 partial, 4 warehouse busy, 130 interrupted.
     """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped

@@ -48,14 +48,16 @@ def command(
     db: Path | None,
     as_json: bool,
 ) -> int:
-    """Compare estimates with what providers report, location-based, and explain the largest gaps.
+    """Compare estimates with reported figures.
+
+    The largest gaps first, each with what explains it.
 
     \b
-    ogf reconcile                           per month, account, service and region
-    ogf reconcile --by month,category       where carbon and bill name services differently
-    ogf reconcile --by provider --json      for machines: every row, in kg
+    ogf reconcile                       per month, account, service and region
+    ogf reconcile --by month,category   where carbon and bill use other names
+    ogf reconcile --by provider --json  for machines: every row, in kg
 
-    Operational carbon is compared with scope 2, operational and embodied with all scopes.
+    Figures are location-based. Operational carbon is compared with scope 2, operational and embodied with all scopes.
     """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped
     from ogf.cli.output import counted, write_json, write_table
     from ogf.report import reconcile

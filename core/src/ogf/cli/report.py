@@ -35,8 +35,9 @@ _IN_SHORT = ("clouds", "months", "services", "regions", "reconciliation", "cover
     "--table",
     "names",
     multiple=True,
+    metavar="TABLE",
     type=click.Choice(list(TABLES)),
-    help="Only this table; repeatable [all]",
+    help=f"Only this one of {', '.join(TABLES)}; repeatable [all]",
 )
 @click.option(
     "--by",
@@ -79,13 +80,15 @@ def command(
     db: Path | None,
     as_json: bool,
 ) -> int:
-    """Report carbon: by month and scope, service and region, reported beside estimated, coverage, restatements.
+    """Show carbon as tables, or write it as a page.
+
+    By month and scope, service and region; reported beside estimated; coverage; restatements.
 
     \b
-    ogf report                                       every table, in short
-    ogf report --html report.html                    one page with charts, to read, print or send
-    ogf report --by provider,month --format csv      the footprint by what you choose, as data
-    ogf report --format parquet -o report/           the tables behind the page, one file each
+    ogf report                                   every table, in short
+    ogf report --html report.html                one page, to read, print or send
+    ogf report --by provider,month --format csv  the footprint by what you choose
+    ogf report --format parquet -o report/       every table as a file
 
     Location-based and market-based figures are never added, nor are reported and estimated ones.
     """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped
