@@ -13,30 +13,7 @@ PLUGINS = Path(__file__).parents[1] / "plugins"
 SIDECARS = sorted(PLUGINS.glob("*/src/*/data/*.source.json"))
 CATALOGUES = sorted(PLUGINS.glob("*/src/*/data/instance_types.csv"))
 KEYS = {"source", "repository", "commit", "path", "licence", "attribution", "year", "retrieved", "sha256"}
-# Rows of coefficients-*-use.csv: what the carbon arithmetic knows.
-ARCHITECTURES = {
-    "Sandy Bridge", "Ivy Bridge", "Haswell", "Broadwell", "Skylake", "Cascade Lake", "Coffee Lake", "Ice Lake",
-    "Sapphire Rapids", "Emerald Rapids", "Granite Rapids", "EPYC 1st Gen", "EPYC 2nd Gen", "EPYC 3rd Gen",
-    "EPYC 4th Gen", "EPYC 5th Gen", "Graviton", "Graviton2", "Graviton3", "Graviton3E", "Graviton4",
-}  # fmt: skip
-GPUS = {
-    "P4",
-    "T4",
-    "L4",
-    "A10G",
-    "L40S",
-    "K520",
-    "V520",
-    "P40",
-    "M60",
-    "K80",
-    "V100",
-    "P100",
-    "A100",
-    "H100",
-    "H200",
-    "B200",
-}
+FACTORS = Path(__file__).parents[1] / "core/src/ogf/emissions/data"
 
 
 def named(path: Path) -> str:
@@ -46,6 +23,11 @@ def named(path: Path) -> str:
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def told(table: str, column: str) -> set[str]:
+    """What the carbon arithmetic knows."""
+    return {row[column] for row in rows(FACTORS / f"{table}.csv")}
 
 
 def test_they_are_all_here():
@@ -89,12 +71,13 @@ class TestCatalogue:
     def test_processors_are_known_architectures_in_alphabetical_order(self, path):
         for row in rows(path):
             found = row["processor"].split("/") if row["processor"] else []
-            assert set(found) <= ARCHITECTURES, row
+            assert set(found) <= told("processors", "architecture"), row
+            assert len(found) < 2 or row["processor"] in told("processor_sets", "processor"), row
             assert found == sorted(set(found)), row
 
     def test_gpus_come_with_a_model_that_is_known_or_none(self, path):
         for row in rows(path):
-            assert row["gpu_model"] in {*GPUS, ""}, row
+            assert row["gpu_model"] in {*told("gpus", "gpu_model"), ""}, row
             assert not row["gpu_model"] or 0 < float(row["gpus"]) <= 16, row
 
 
@@ -104,4 +87,4 @@ def test_processors_of_families_are_known_too():
         for row in rows(PLUGINS / "gcp/src/ogf_gcp/data/machine_families.csv")
         for name in row["processor"].split("/")
     }
-    assert found <= ARCHITECTURES
+    assert found <= told("processors", "architecture")
