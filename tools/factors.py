@@ -592,6 +592,7 @@ def own(_: Sources) -> None:
     """The sidecars of the tables that are written by hand."""
     for name, source in (
         ("service_spellings", "names under which services rent the machines of the list of types"),
+        ("reported_services", "names in the carbon export of AWS (its user guide), and in its bills"),
         ("streams", "which stream is believed first where two tell of the same account and month"),
     ):
         path = DATA / f"{name}.csv"

@@ -345,3 +345,20 @@ def test_a_newer_model_version_restates_the_older_one_whichever_was_loaded_first
         )
     found = warehouse.ask("SELECT old_load_id, new_load_id, old_kgco2e, new_kgco2e FROM restatements")
     assert found == [(ids["2.0.0"], ids["10.0.0"], 2.0, 10.0)]
+
+
+def test_reconciliation_compares_under_the_names_of_the_carbon_figures(warehouse):
+    """AWS's carbon export knows EC2, S3, CloudFront and Other."""
+    warehouse.load(
+        reported(2, 10, "location", service="EC2"),
+        reported(2, 4, "location", service="Other"),
+        stream="carbon",
+    )
+    warehouse.load(
+        VM | {"service": "AmazonEC2"}, VM | {"service": "AmazonRDS"}, VM | {"service": "AmazonRedshift"}
+    )
+    found = warehouse.ask(
+        "SELECT service, reported_scope2_kgco2e, sum(usage_rows) FROM reconciliation GROUP BY ALL ORDER BY ALL"
+    )
+    assert [(service, rows) for service, _, rows in found if rows] == [("EC2", 1), ("Other", 2)]
+    assert {service: kg for service, kg, _ in found if kg} == {"EC2": 10.0, "Other": 4.0}

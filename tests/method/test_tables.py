@@ -23,6 +23,7 @@ KEYS = {
     "factor_machines": "provider, instance_type",
     "factor_coefficients": "name",
     "factor_places": "provider, region",
+    "emission_services": "provider, service",
     "emission_streams": "provider, stream",
 }
 

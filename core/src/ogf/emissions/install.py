@@ -34,6 +34,7 @@ _TABLES = (
     "machines",
     "service_spellings",
     "coefficients",
+    "reported_services",
     "streams",
 )
 

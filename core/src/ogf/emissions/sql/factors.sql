@@ -89,6 +89,9 @@ FROM (
         ORDER BY s.prefix IS NOT NULL OR s.suffix IS NOT NULL) = 1)
 ORDER BY ALL;
 
+CREATE OR REPLACE TABLE emission_services AS
+SELECT provider, coalesce(service, '') AS service, reported FROM read_csv(:reported_services, all_varchar = true, header = true);
+
 CREATE OR REPLACE TABLE emission_streams AS
 SELECT provider, stream, rank::INTEGER AS rank FROM read_csv(:streams, all_varchar = true, header = true);
 

@@ -112,7 +112,8 @@ WITH chosen AS (
         NULL, NULL, NULL, NULL, NULL, c.usage_rows, c.estimated_rows, c.no_quantity_rows, c.unknown_region_rows, c.cost, c.estimated_cost, c.currency
     FROM coverage AS c
 )
-SELECT f.org_id, f.provider, f."month", f.account_id, f.category, f.service, coalesce(g.region, f.region) AS region,
+SELECT f.org_id, f.provider, f."month", f.account_id, f.category,
+    coalesce(s.reported, rest.reported, f.service) AS service, coalesce(g.region, f.region) AS region,
     sum(f.reported) FILTER (provider_scope = 2) AS reported_scope2_kgco2e,
     sum(f.reported) AS reported_total_kgco2e,
     sum(operational) AS estimated_operational_kgco2e, sum(embodied) AS estimated_embodied_kgco2e,
@@ -128,6 +129,9 @@ FROM figures AS f JOIN chosen AS c ON c.org_id = f.org_id AND c.provider = f.pro
     AND c."month" = f."month" AND c.account_id IS NOT DISTINCT FROM f.account_id
 LEFT JOIN (SELECT DISTINCT provider, reported, region FROM factor_regions) AS g
     ON g.provider = f.provider AND g.reported = replace(lower(coalesce(f.region, '')), ' ', '')
+-- AWS tells carbon of three services, and of the rest together.
+LEFT JOIN emission_services AS s ON s.provider = f.provider AND s.service = f.service
+LEFT JOIN emission_services AS rest ON rest.provider = f.provider AND rest.service = '' AND f.service IS NOT NULL
 GROUP BY ALL;
 
 CREATE OR REPLACE VIEW restatements AS
