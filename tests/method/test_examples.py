@@ -185,3 +185,20 @@ def test_an_unknown_processor_takes_the_providers_average_and_says_so(warehouse)
     expect(figures(warehouse)[:1], 0.74 + 0.5 * (3.54 - 0.74))
     assert warehouse.one("SELECT data_quality FROM emissions") == "default"
     assert warehouse.one("SELECT estimated_rows, unknown_processor_rows FROM coverage") == (1, 1)
+
+
+def test_surplus_credits_are_what_a_vcpu_takes_beyond_idling_and_no_further_machine(warehouse):
+    """10 vCPU-hours above the baseline of a t3: the idle watts are in the machine's own row."""
+    warehouse.load(
+        {
+            "region": "eu-central-1",
+            "usage_type": "EUC1-CPUCredits:t3",
+            "processor": "Ice Lake",
+            "instance_type": "m6i.2xlarge",
+            "vcpu_hours": 10,
+        }
+    )
+    low, high = ICE_LAKE
+    kwh = 10 * (high - low) / 1000
+    expect(figures(warehouse)[:3], kwh, kwh * 1.35, kwh * 1.35 * 341 / 1000)
+    assert warehouse.ask("FROM emissions WHERE lifecycle = 'embodied'") == []

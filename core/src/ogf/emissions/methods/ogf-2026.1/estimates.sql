@@ -12,6 +12,8 @@ WITH placed AS (
         coalesce(u.min_watts, $gpu_unknown_min_middle) AS gpu_min, coalesce(u.max_watts, $gpu_unknown_max_middle) AS gpu_max,
         coalesce(u.min_watts, $gpu_unknown_min_low) AS low_gpu_min, coalesce(u.max_watts, $gpu_unknown_max_low) AS low_gpu_max,
         coalesce(u.min_watts, $gpu_unknown_min_high) AS high_gpu_min, coalesce(u.max_watts, $gpu_unknown_max_high) AS high_gpu_max,
+        -- Surplus credits of AWS's burstable types: what a vCPU takes beyond idling, on machines that are counted already.
+        contains(coalesce(a.usage_type, ''), 'CPUCredits') AS is_surplus,
         m.utilisation, m.factor_id AS embodied_factor_id, m.how AS embodied_how,
         m.server_kgco2e / m.server_vcpus AS server_kgco2e_per_vcpu
     FROM :activities AS a
@@ -24,9 +26,12 @@ WITH placed AS (
         AND coalesce(a.vcpu_hours, a.memory_gib_hours, a.gpu_hours, a.storage_gib_hours, a.network_gib) IS NOT NULL
 ), parts AS (
     SELECT *,
-        vcpu_hours * (min_watts + coalesce(utilisation, $utilisation_cpu_middle) * (max_watts - min_watts)) / 1000 AS compute_kwh,
-        vcpu_hours * (low_min_watts + least(utilisation, $utilisation_cpu_low) * (low_max_watts - low_min_watts)) / 1000 AS low_compute_kwh,
-        vcpu_hours * (high_min_watts + coalesce(utilisation, $utilisation_cpu_high) * (high_max_watts - high_min_watts)) / 1000 AS high_compute_kwh,
+        vcpu_hours * if(is_surplus, max_watts - min_watts,
+            min_watts + coalesce(utilisation, $utilisation_cpu_middle) * (max_watts - min_watts)) / 1000 AS compute_kwh,
+        vcpu_hours * if(is_surplus, low_max_watts - low_min_watts,
+            low_min_watts + least(utilisation, $utilisation_cpu_low) * (low_max_watts - low_min_watts)) / 1000 AS low_compute_kwh,
+        vcpu_hours * if(is_surplus, high_max_watts - high_min_watts,
+            high_min_watts + coalesce(utilisation, $utilisation_cpu_high) * (high_max_watts - high_min_watts)) / 1000 AS high_compute_kwh,
         gpu_hours * (gpu_min + $utilisation_gpu_middle * (gpu_max - gpu_min)) / 1000 AS gpu_kwh,
         gpu_hours * (low_gpu_min + $utilisation_gpu_low * (low_gpu_max - low_gpu_min)) / 1000 AS low_gpu_kwh,
         gpu_hours * (high_gpu_min + $utilisation_gpu_high * (high_gpu_max - high_gpu_min)) / 1000 AS high_gpu_kwh,
@@ -47,9 +52,9 @@ WITH placed AS (
             WHEN 'inter_region' THEN $network_between_regions_low ELSE $network_in_region_low END AS low_network_kwh,
         network_gib * 1.073741824 * CASE network_route WHEN 'inbound' THEN 0 WHEN 'intra_region' THEN $network_in_region_high
             WHEN 'inter_region' THEN $network_between_regions_high ELSE $network_internet_high END AS high_network_kwh,
-        vcpu_hours * server_kgco2e_per_vcpu / $server_life_middle AS embodied_kgco2e,
-        vcpu_hours * server_kgco2e_per_vcpu / $server_life_low AS embodied_low_kgco2e,
-        vcpu_hours * server_kgco2e_per_vcpu / $server_life_high AS embodied_high_kgco2e
+        if(is_surplus, NULL, vcpu_hours) * server_kgco2e_per_vcpu / $server_life_middle AS embodied_kgco2e,
+        if(is_surplus, NULL, vcpu_hours) * server_kgco2e_per_vcpu / $server_life_low AS embodied_low_kgco2e,
+        if(is_surplus, NULL, vcpu_hours) * server_kgco2e_per_vcpu / $server_life_high AS embodied_high_kgco2e
     FROM placed
 ), added AS (
     SELECT *,
