@@ -36,6 +36,7 @@ emulators:  ## of BigQuery and Blob storage, each in a place of its own; tests t
 bench: $(STAMP)  ## ogf against the single DuckDB statement
 	$(BIN)/python benchmarks/cur.py
 	$(BIN)/python benchmarks/gcp.py
+	$(BIN)/python benchmarks/footprint.py
 
 docs: $(STAMP)  ## the generated reference pages
 	$(BIN)/python docs/generate.py
