@@ -617,6 +617,24 @@ def coefficients(sources: Sources) -> None:
     )
 
 
+def ccf_method(sources: Sources) -> None:
+    from ccf_method import TABLES
+
+    for name, header, rows, path in TABLES:
+        write(
+            name,
+            header,
+            rows(sources),
+            CCF_APP
+            | {
+                "source": "Cloud Carbon Footprint: what its application computes with",
+                "path": f"packages/{{aws,azure,gcp}}/src: {path}",
+                "year": "2019-2021 (grid), 2020-2023",
+                "changes": "compiled to one table for three providers; nothing corrected",
+            },
+        )
+
+
 def main() -> None:
     sources = Sources(Path(sys.argv[1]))
     for table in (
@@ -632,6 +650,7 @@ def main() -> None:
         gpus,
         machines,
         coefficients,
+        ccf_method,
         own,
     ):
         table(sources)

@@ -314,9 +314,11 @@ def _factor(connection: duckdb.DuckDBPyConnection, factor_id: str) -> list[dict[
         "factor_processors",
         "factor_gpus",
         "factor_coefficients",
+        "factor_ccf_grid",
+        "factor_ccf_machines",
     ):
         if rows := _ask(connection, f"SELECT * FROM {table} WHERE factor_id = ?", factor_id):
-            return rows
+            return rows[:1]
     # What is made of several regions has no row of its own but where it applies.
     return _ask(
         connection,

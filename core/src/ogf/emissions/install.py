@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ogf.emissions import comments
 from ogf.emissions.choice import Choice, read
-from ogf.emissions.methods import method
+from ogf.emissions.methods import method, methods
 from ogf.files.table import literal
 
 if TYPE_CHECKING:
@@ -95,17 +95,29 @@ def _factors(connection: duckdb.DuckDBPyConnection, choice: Choice) -> None:
     values["electricity_maps"] = literal(str(data.joinpath("electricity_maps/zones.csv")))
     values["factor_set"] = literal(choice.factor_set)
     connection.execute(filled(_sql("factors"), values))
+    for each in methods().values():
+        own = {name.replace("/", "_"): literal(str(data.joinpath(f"{name}.csv"))) for name in each.tables}
+        connection.execute(filled(each.tables_sql, own))
 
 
 def _views(connection: duckdb.DuckDBPyConnection, choice: Choice) -> None:
     chosen, numbers = method(choice.method), _numbers(connection)
-    names = {"method": literal(chosen.name), "method_version": literal(version(choice))}
-    values = {}
-    for kind, activities, estimates in (
-        ("activities", "activities", "estimates"),
-        ("months", "monthly_activities", "monthly_estimates"),
+    names = {
+        "method": literal(chosen.name),
+        "method_version": literal(version(choice)),
+        "lifecycle": literal(chosen.lifecycle),
+        "provider_scope": "2" if chosen.lifecycle == "operational" else "NULL",
+    }
+    physical = chosen.needs == "physical"
+    values = {
+        "asked": "false" if physical else "true",
+        "covered": "monthly" if physical else f"({_sql('covered')})",
+    }
+    for kind, activities, estimates, rows in (
+        ("activities", "activities", "estimates", "1"),
+        ("months", "monthly_activities", "monthly_estimates", "row_count"),
     ):
-        values[f"estimates_of_{kind}"] = chosen.estimates(activities, numbers)
+        values[f"estimates_of_{kind}"] = chosen.estimates(activities, numbers, rows)
         of_these = names | {"activities": activities, "estimates": estimates}
         values[f"emissions_of_{kind}"] = filled(_sql("emissions"), of_these)
     connection.execute(filled(_sql("views"), values))

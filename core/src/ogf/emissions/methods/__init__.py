@@ -1,6 +1,7 @@
-"""The methods: one folder each, with `method.json` (title, tables read) and `estimates.sql`.
+"""The methods: one folder each, with `method.json`, `estimates.sql`, and `tables.sql` if it has tables of its own.
 
-Adding a method is adding a folder.
+Adding a method is adding a folder. `method.json` has `title`, `tables` (the shipped ones it reads), and where they
+differ from the default `lifecycle` (of the figure that is not embodied) and `needs` (see Method).
 """
 
 from __future__ import annotations
@@ -31,8 +32,12 @@ class Method:
         version: hash of its SQL and of the tables it reads, the grid factors aside: two figures with the same name
             and version were made by the same arithmetic.
         sql: one SELECT over activities (`:activities`) and the factor tables, linear in the physical quantities;
-            `$name_low` and so on are rows of factor_coefficients.
+            `$name_low` and so on are rows of factor_coefficients, `:row_count` is how many rows one stands for.
         tables: names of the shipped tables that it reads.
+        lifecycle: of the figure that is not embodied: `operational`, or `total` where the two are not told apart.
+        needs: `physical` if each row with a physical quantity and a region with a factor has an estimate; else the rows
+            that it estimates are found by asking it.
+        tables_sql: statements that make its own tables.
     """
 
     name: str
@@ -40,12 +45,17 @@ class Method:
     version: str
     sql: str
     tables: tuple[str, ...] = ()
+    lifecycle: str = "operational"
+    needs: str = "usage"
+    tables_sql: str = ""
 
-    def estimates(self, activities: str, numbers: Mapping[str, float]) -> str:
-        """The SELECT over a table or view in the shape of activities, with its coefficients filled in."""
-        return re.sub(r"\$([a-z_]+)\b", lambda m: repr(numbers[m[1]]), self.sql).replace(
-            ":activities", activities
-        )
+    def estimates(self, activities: str, numbers: Mapping[str, float], row_count: str = "1") -> str:
+        """The SELECT over a table or view in the shape of activities, with its coefficients filled in.
+
+        `row_count` is its column with how many activities a row is added up from, or 1.
+        """
+        filled = re.sub(r"\$([a-z_]+)\b", lambda m: repr(numbers[m[1]]), self.sql)
+        return filled.replace(":activities", activities).replace(":row_count", row_count)
 
 
 def methods() -> dict[str, Method]:
@@ -64,7 +74,18 @@ def method(name: str) -> Method:
         raise ConfigError(f"there is no method {name}", hint=f"choose one of: {known}")
     told = json.loads(folder.joinpath("method.json").read_text(encoding="utf-8"))
     sql = folder.joinpath("estimates.sql").read_text(encoding="utf-8")
-    digest = hashlib.sha256(sql.encode())
+    own = folder.joinpath("tables.sql")
+    tables_sql = own.read_text(encoding="utf-8") if own.is_file() else ""
+    digest = hashlib.sha256((sql + tables_sql).encode())
     for table in told["tables"]:
         digest.update(files("ogf.emissions").joinpath(f"data/{table}.csv").read_bytes())
-    return Method(name, told["title"], digest.hexdigest()[:12], sql, tuple(told["tables"]))
+    return Method(
+        name,
+        told["title"],
+        digest.hexdigest()[:12],
+        sql,
+        tuple(told["tables"]),
+        told.get("lifecycle", "operational"),
+        told.get("needs", "usage"),
+        tables_sql,
+    )

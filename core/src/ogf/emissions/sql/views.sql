@@ -37,7 +37,7 @@ WITH streams AS (
             m.emissions_kgco2e IS NOT NULL AND coalesce(m.provider_scope, 2) = 2), false) AS complete_location,
         coalesce(bool_or(m.accounting IS DISTINCT FROM 'location') FILTER (
             m.emissions_kgco2e IS NOT NULL AND coalesce(m.provider_scope, 2) = 2), false) AS complete_market
-    FROM monthly AS m LEFT JOIN emission_streams AS s ON s.provider = m.provider AND s.stream = m.stream
+    FROM :covered AS m LEFT JOIN emission_streams AS s ON s.provider = m.provider AND s.stream = m.stream
     GROUP BY m.org_id, m.provider, m.stream, m.account_id, m."month"
 ), candidates AS (
     SELECT *, 'location' AS accounting, 'reported' AS basis, if(complete_location, 0, 2) AS priority FROM streams WHERE reports
@@ -67,8 +67,10 @@ WHERE e.accounting IS NULL OR e.accounting = f.accounting;
 
 CREATE OR REPLACE VIEW coverage AS
 WITH usage AS (
-    SELECT m.*, g.region IS NOT NULL AS region_known, p.processor IS NOT NULL AS processor_known, v.instance_type IS NOT NULL AS server_known
-    FROM monthly AS m
+    -- A method that is asked what it estimates has rules of its own for what it does not know.
+    SELECT m.*, :asked OR g.region IS NOT NULL AS region_known, :asked OR p.processor IS NOT NULL AS processor_known,
+        :asked OR v.instance_type IS NOT NULL AS server_known
+    FROM :covered AS m
     LEFT JOIN (SELECT DISTINCT provider, reported, region FROM factor_regions) AS g
         ON g.provider = m.provider AND g.reported = replace(lower(coalesce(m.region, '')), ' ', '')
     LEFT JOIN factor_processors AS p ON p.provider = m.provider AND p.processor = m.processor
@@ -91,7 +93,7 @@ CREATE OR REPLACE VIEW reconciliation AS
 WITH chosen AS (
     -- The stream that either basis would be taken from, whether or not the other one wins.
     SELECT m.org_id, m.provider, m.stream, m.account_id, m."month", if(m.emissions_kgco2e IS NULL, 'estimated', 'reported') AS basis
-    FROM monthly AS m LEFT JOIN emission_streams AS s ON s.provider = m.provider AND s.stream = m.stream
+    FROM :covered AS m LEFT JOIN emission_streams AS s ON s.provider = m.provider AND s.stream = m.stream
     WHERE m.emissions_kgco2e IS NOT NULL OR m.physical_rows > 0
     GROUP BY m.org_id, m.provider, m.stream, m.account_id, m."month", if(m.emissions_kgco2e IS NULL, 'estimated', 'reported')
     QUALIFY row_number() OVER (
@@ -101,6 +103,7 @@ WITH chosen AS (
         if(e.basis = 'reported', e.emissions_kgco2e, NULL) AS reported,
         if(e.lifecycle = 'operational' AND e.basis = 'estimated', e.emissions_kgco2e, NULL) AS operational,
         if(e.lifecycle = 'embodied', e.emissions_kgco2e, NULL) AS embodied,
+        if(e.basis = 'estimated', e.emissions_kgco2e, NULL) AS estimated,
         if(e.basis = 'estimated', e.low_kgco2e, NULL) AS low, if(e.basis = 'estimated', e.high_kgco2e, NULL) AS high,
         CAST(NULL AS BIGINT) AS usage_rows, CAST(NULL AS BIGINT) AS estimated_rows, CAST(NULL AS BIGINT) AS no_quantity_rows,
         CAST(NULL AS BIGINT) AS unknown_region_rows, CAST(NULL AS DECIMAL(38,18)) AS cost,
@@ -109,7 +112,7 @@ WITH chosen AS (
     WHERE e.accounting IS DISTINCT FROM 'market'
     UNION ALL
     SELECT c.org_id, c.provider, c."month", c.account_id, c.category, c.service, c.region, c.stream, 'estimated', NULL,
-        NULL, NULL, NULL, NULL, NULL, c.usage_rows, c.estimated_rows, c.no_quantity_rows, c.unknown_region_rows, c.cost, c.estimated_cost, c.currency
+        NULL, NULL, NULL, NULL, NULL, NULL, c.usage_rows, c.estimated_rows, c.no_quantity_rows, c.unknown_region_rows, c.cost, c.estimated_cost, c.currency
     FROM coverage AS c
 )
 SELECT f.org_id, f.provider, f."month", f.account_id, f.category,
@@ -119,7 +122,7 @@ SELECT f.org_id, f.provider, f."month", f.account_id, f.category,
     sum(operational) AS estimated_operational_kgco2e, sum(embodied) AS estimated_embodied_kgco2e,
     sum(low) AS estimated_low_kgco2e, sum(high) AS estimated_high_kgco2e,
     sum(operational) / nullif(sum(f.reported) FILTER (provider_scope = 2), 0) AS ratio_scope2,
-    (sum(operational) + coalesce(sum(embodied), 0)) / nullif(sum(f.reported), 0) AS ratio_total,
+    sum(estimated) / nullif(sum(f.reported), 0) AS ratio_total,
     CAST(sum(estimated_rows) AS BIGINT) AS estimated_rows, CAST(sum(usage_rows) AS BIGINT) AS usage_rows,
     CAST(sum(no_quantity_rows) AS BIGINT) AS no_quantity_rows, CAST(sum(unknown_region_rows) AS BIGINT) AS unknown_region_rows,
     if(count(DISTINCT currency) > 1, NULL, sum(cost)) AS cost,
