@@ -94,7 +94,7 @@ def test_b130_both_versions_give_activities(load, tmp_path, version):
             "hours",
             Decimal("1.5"),
             "USD",
-            2.0 if version is V1_2 else None,
+            2.0,  # 1.2 says it; in 1.0 the usage type names the machine
             {"team": "shop"},
         )
     ]

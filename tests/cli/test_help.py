@@ -74,7 +74,7 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
         (["run", "--workers", "0"], "--workers"),
         (["run", "--provider", "aws", "--wait", "soon"], "wait"),
         (["run", "--provider", "nope"], "installed: aws"),
-        (["run", "--provider", "aws", "--stream", "nope"], "it has cur"),
+        (["run", "--provider", "aws", "--stream", "nope"], "it has carbon, carbon_api, cur"),
         (["run"], "name one with --provider"),
         (["run", "--provider", "aws", "--config", "none.yaml"], "none.yaml"),
         (["query", "FROM t", "--format", "table", "-o", "x.txt"], "--format"),

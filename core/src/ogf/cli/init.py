@@ -31,7 +31,7 @@ _ACCOUNTS = """\
     #   - {name: second}""".splitlines()
 
 
-@click.command("init")
+@click.command("init", short_help="Write a commented ogf.yaml to start from.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file")
 @click.option("--discover", is_flag=True, help="Ask the providers what there is to read, and write that")
 @options.common

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ogf.window import Month
 
 
-@click.command("reconcile")
+@click.command("reconcile", short_help="Explain where estimates and reports part.")
 @click.option(
     "--by",
     metavar="GROUP[,GROUP…]",

@@ -25,7 +25,7 @@ _FORMATS = ("csv", "json", "parquet")
 _IN_SHORT = ("clouds", "months", "services", "regions", "reconciliation", "coverage", "restatements")
 
 
-@click.command("report")
+@click.command("report", short_help="Report carbon, as tables or one HTML page.")
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
