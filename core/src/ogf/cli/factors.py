@@ -1,4 +1,4 @@
-"""`ogf factors`: which emission factors and which method the estimates use, and choosing others."""
+"""`ogf factors`: which emission factors and which method the estimates use. Choosing others is `factors_use`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ogf.cli import options
+from ogf.cli.factors_use import use
 from ogf.errors import ConfigError, ExitCode
+from ogf.warehouse.answers import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +68,7 @@ def list_(*, wait: str | None, config_path: Path | None, db: Path | None, as_jso
 
     with _reading(wait, config_path, db) as connection:
         choice, _ = read(connection)
-        have = {row["factor_set"]: row for row in _ask(connection, _SETS)}
+        have = {row["factor_set"]: row for row in answer(connection, _SETS).rows}
     sets = [
         {
             "chosen": name == choice.factor_set,
@@ -111,7 +113,7 @@ def show(*, what: str, wait: str | None, config_path: Path | None, db: Path | No
     with _reading(wait, config_path, db) as connection:
         rows = _factor(connection, what)
         if not rows and "/" in what:
-            rows = _ask(connection, _SHOW_REGION, *what.split("/", 1))
+            rows = answer(connection, _SHOW_REGION, *what.split("/", 1)).rows
     if not rows:
         raise ConfigError(
             f"there is no factor and no region with a factor named {what}",
@@ -147,10 +149,10 @@ def check(*, wait: str | None, config_path: Path | None, db: Path | None, as_jso
     with _reading(wait, config_path, db) as connection:
         choice, _ = read(connection)
         found = {
-            "regions_without_factor": _ask(connection, _MISSING, choice.factor_set),
-            "usage_without_factor": _ask(connection, _UNKNOWN),
-            "processors_without_watts": _ask(connection, _PROCESSORS),
-            "months_below_zero": _ask(connection, _NEGATIVE),
+            "regions_without_factor": answer(connection, _MISSING, choice.factor_set).rows,
+            "usage_without_factor": answer(connection, _UNKNOWN).rows,
+            "processors_without_watts": answer(connection, _PROCESSORS).rows,
+            "months_below_zero": answer(connection, _NEGATIVE).rows,
         }
     broken = damaged()
     if as_json:
@@ -177,112 +179,6 @@ def check(*, wait: str | None, config_path: Path | None, db: Path | None, as_jso
     if broken:
         return ExitCode.FAILED
     return ExitCode.PARTIAL if found["usage_without_factor"] else ExitCode.SUCCEEDED
-
-
-@command.command("use")
-@click.argument("factor_set", required=False)
-@click.option(
-    "--method",
-    "method_name",
-    metavar="NAME",
-    help="How usage becomes carbon; `ogf factors list` has the names",
-)
-@click.option(
-    "--file",
-    "file",
-    type=click.Path(path_type=Path),
-    help="Your own factors (CSV), in place of the set's by region and year",
-)
-@click.option("--no-file", is_flag=True, help="Forget your own factors")
-@click.option(
-    "--utilisation", type=click.FloatRange(0, 1), help="Share of a vCPU that is busy, if you know it [0.5]"
-)
-@click.option(
-    "--global",
-    "global_regions",
-    multiple=True,
-    metavar="PROVIDER=REGION",
-    help="Region that stands for usage without one; repeatable",
-)
-@click.option("--defaults", is_flag=True, help="Everything as shipped, before the other options")
-@options.wait
-@options.common
-def use(
-    *,
-    factor_set: str | None,
-    method_name: str | None,
-    file: Path | None,
-    no_file: bool,
-    utilisation: float | None,
-    global_regions: tuple[str, ...],
-    defaults: bool,
-    wait: str | None,
-    config_path: Path | None,
-    db: Path | None,
-    as_json: bool,
-) -> int:
-    """Choose the factor set, the method, or factors of your own.
-
-    It is kept in the warehouse: everybody who asks it sees the same figures.
-
-    \b
-    ogf factors use ember
-    ogf factors use --file our-factors.csv
-    ogf factors use --global aws=eu-central-1
-    """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped
-    from ogf.cli.output import write_json
-    from ogf.emissions import own
-    from ogf.emissions.choice import FACTOR_SETS, choose, read
-    from ogf.emissions.install import install
-    from ogf.emissions.methods import method
-    from ogf.warehouse.file import WarehouseFile
-
-    if factor_set is not None and factor_set not in FACTOR_SETS:
-        raise ConfigError(
-            f"there is no factor set {factor_set}", hint=f"choose one of: {', '.join(FACTOR_SETS)}"
-        )
-    if method_name is not None:
-        method(method_name)
-    factors = own.read(file) if file is not None else None
-    config = options.load_config(config_path=config_path, db=db, runner__wait=wait)
-    warehouse = WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
-    with warehouse.writing() as connection:
-        connection.begin()
-        try:
-            choose(
-                connection,
-                factor_set=factor_set,
-                method=method_name,
-                utilisation=utilisation,
-                defaults=defaults,
-            )
-            if no_file:
-                own.put(connection, [])
-            if factors is not None:
-                own.put(connection, factors)
-            for text in global_regions:
-                provider, _, region = text.partition("=")
-                own.put_global(connection, provider, region)
-            choice, _ = read(connection)
-            if (
-                choice.factor_set == "custom"
-                and not connection.execute("SELECT 1 FROM emission_factors_own").fetchone()
-            ):
-                raise ConfigError("the factor set custom has no factors", hint="give it a file with --file")
-            install(connection)
-        except BaseException:
-            connection.rollback()
-            raise
-        connection.commit()
-    told = f"estimates use the method {choice.method} and the factor set {choice.factor_set}"
-    if factors is not None:
-        told += f", with {len(factors):,} factors of {file}"
-    if as_json:
-        write_json(
-            {"method": choice.method, "factor_set": choice.factor_set, "utilisation": choice.utilisation}
-        )
-    click.echo(f"{told}; reported figures are as they were", err=True)
-    return ExitCode.SUCCEEDED
 
 
 @contextmanager
@@ -317,17 +213,14 @@ def _factor(connection: duckdb.DuckDBPyConnection, factor_id: str) -> list[dict[
         "factor_ccf_grid",
         "factor_ccf_machines",
     ):
-        if rows := _ask(connection, f"SELECT * FROM {table} WHERE factor_id = ?", factor_id):
+        if rows := answer(connection, f"SELECT * FROM {table} WHERE factor_id = ?", factor_id).rows:
             return rows[:1]
     # What is made of several regions has no row of its own but where it applies.
-    return _ask(
+    return answer(
         connection,
         "SELECT DISTINCT * EXCLUDE (reported, usage_year) FROM factor_regions WHERE factor_id = ?",
         factor_id,
-    )[:1]
+    ).rows[:1]
 
 
-def _ask(connection: duckdb.DuckDBPyConnection, statement: str, *values: object) -> list[dict[str, Any]]:
-    cursor = connection.execute(statement, list(values))
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+command.add_command(use)

@@ -12,7 +12,7 @@ from ogf.errors import ConfigError, PluginError
 from ogf.window import Month, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from ogf.config import Config
     from ogf.plugins import Plugin
@@ -66,6 +66,18 @@ scope = _stack(
     click.option("--full", is_flag=True, help="Load again even what has not changed"),
 )
 period = _stack(_provider, _months)
+orgs = click.option("--org", "orgs", multiple=True, metavar="ORG", help="Only this organisation; repeatable")
+
+
+def groups(by: str | None, known: Collection[str]) -> list[str]:
+    """The words of `--by`, none for None. Raises ConfigError for one that is unknown, and where it names none."""
+    words = [word.strip() for word in (by or "").split(",") if word.strip()]
+    unknown = [word for word in words if word not in known]
+    if unknown or (by is not None and not words):
+        raise ConfigError(
+            f"there is no group {', '.join(unknown) or 'in --by'}", hint=f"choose some of: {', '.join(known)}"
+        )
+    return words
 
 
 def window(since: Month | None, until: Month | None) -> Window:

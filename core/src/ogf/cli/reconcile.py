@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ogf.cli import options
-from ogf.errors import ConfigError, ExitCode
+from ogf.errors import ExitCode
 from ogf.report.reconcile import DEFAULT, GRAIN
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     help="How many gaps to show; --json has all",
 )
 @options.period
-@click.option("--org", "orgs", multiple=True, metavar="ORG", help="Only this organisation; repeatable")
+@options.orgs
 @options.wait
 @options.common
 def command(
@@ -64,12 +64,7 @@ def command(
     from ogf.report.notes import basis
     from ogf.report.tables import Asked, Tables
 
-    grain = [word.strip() for word in by.split(",") if word.strip()]
-    unknown = [word for word in grain if word not in GRAIN]
-    if unknown or not grain:
-        raise ConfigError(
-            f"there is no group {', '.join(unknown) or 'in --by'}", hint=f"choose some of: {', '.join(GRAIN)}"
-        )
+    grain = options.groups(by, GRAIN)
     asked = Asked(options.window(since, until), providers, orgs)
     with options.warehouse(config_path, db, wait).reading() as connection:
         tables = Tables(connection, asked)

@@ -60,7 +60,7 @@ _IN_SHORT = ("clouds", "months", "services", "regions", "reconciliation", "cover
 )
 @click.option("--accounting", type=click.Choice(ACCOUNTINGS), help="Only these figures [both, never added]")
 @options.period
-@click.option("--org", "orgs", multiple=True, metavar="ORG", help="Only this organisation; repeatable")
+@options.orgs
 @options.wait
 @options.common
 def command(
@@ -95,7 +95,7 @@ def command(
     from ogf.report.tables import Asked, Tables
 
     form = "json" if as_json else form
-    groups = _groups(by)
+    groups = options.groups(by, GROUPS)
     _check(html, names, groups, form, output)
     asked = Asked(options.window(since, until), providers, orgs, (accounting,) if accounting else ACCOUNTINGS)
     with options.warehouse(config_path, db, wait).reading() as connection:
@@ -117,17 +117,6 @@ def command(
         else:
             _write_csv(connection, chosen)
     return ExitCode.SUCCEEDED
-
-
-def _groups(by: str | None) -> list[str]:
-    groups = [word.strip() for word in (by or "").split(",") if word.strip()]
-    unknown = [word for word in groups if word not in GROUPS]
-    if unknown or (by is not None and not groups):
-        raise ConfigError(
-            f"there is no group {', '.join(unknown) or 'in --by'}",
-            hint=f"choose some of: {', '.join(GROUPS)}",
-        )
-    return groups
 
 
 def _check(

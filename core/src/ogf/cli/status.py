@@ -13,7 +13,6 @@ from ogf.errors import ExitCode
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import duckdb
 
 _CONNECTORS = """
 SELECT c.provider, c.org_id, c.status, c.last_run_at, c.last_success_at, c.last_error,
@@ -54,15 +53,16 @@ def command(
     Attention needs a partition that failed or carries notices, and a provider whose last run failed.
     """
     from ogf.cli.output import write_json
+    from ogf.warehouse.answers import answer
     from ogf.warehouse.file import WarehouseFile
 
     config = options.load_config(config_path=config_path, db=db, runner__wait=wait)
     file = WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
     with file.reading() as connection:
-        connectors = _ask(connection, _CONNECTORS)
-        issues = _ask(connection, _ISSUES)
-        unlisted = _ask(connection, _UNLISTED)
-        past = _ask(connection, _RUNS, runs)
+        connectors = answer(connection, _CONNECTORS).rows
+        issues = answer(connection, _ISSUES).rows
+        unlisted = answer(connection, _UNLISTED).rows
+        past = answer(connection, _RUNS, runs).rows
     issues += _untold(connectors, issues)
     for row in connectors:
         row["issues"] = sum(_who(issue) == _who(row) for issue in issues)
@@ -163,12 +163,6 @@ def _show_issues(issues: list[dict[str, Any]]) -> None:
         click.echo(f"{row['status']}: {where}")
         for line in folded(what, indent="    ", room=room):
             click.echo(line)
-
-
-def _ask(connection: duckdb.DuckDBPyConnection, statement: str, *values: object) -> list[dict[str, Any]]:
-    cursor = connection.execute(statement, list(values))
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _notices(text: str) -> list[str]:

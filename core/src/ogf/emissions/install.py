@@ -6,7 +6,6 @@ They are made anew when what they are made from has changed: the shipped data, a
 from __future__ import annotations
 
 import hashlib
-import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from ogf.emissions import comments
 from ogf.emissions.choice import Choice, read
 from ogf.emissions.methods import method, methods
+from ogf.files.statement import put
 from ogf.files.table import literal
 
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ def _factors(connection: duckdb.DuckDBPyConnection, choice: Choice) -> None:
     values = {name: literal(str(data.joinpath(f"{name}.csv"))) for name in _TABLES}
     values["electricity_maps"] = literal(str(data.joinpath("electricity_maps/zones.csv")))
     values["factor_set"] = literal(choice.factor_set)
-    connection.execute(filled(_sql("factors"), values))
+    connection.execute(put(_sql("factors"), values))
     for each in methods().values():
         own = {name.replace("/", "_"): literal(str(data.joinpath(f"{name}.csv"))) for name in each.tables}
-        connection.execute(filled(each.tables_sql, own))
+        connection.execute(put(each.tables_sql, own))
 
 
 def _views(connection: duckdb.DuckDBPyConnection, choice: Choice) -> None:
@@ -119,8 +119,8 @@ def _views(connection: duckdb.DuckDBPyConnection, choice: Choice) -> None:
     ):
         values[f"estimates_of_{kind}"] = chosen.estimates(activities, numbers, rows)
         of_these = names | {"activities": activities, "estimates": estimates}
-        values[f"emissions_of_{kind}"] = filled(_sql("emissions"), of_these)
-    connection.execute(filled(_sql("views"), values))
+        values[f"emissions_of_{kind}"] = put(_sql("emissions"), of_these)
+    connection.execute(put(_sql("views"), values))
 
 
 def _numbers(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
@@ -137,13 +137,8 @@ def _numbers(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
 
 def add_up(connection: duckdb.DuckDBPyConnection, load_ids: str) -> None:
     """Add the activities of loads up by month (a list or a subquery of load ids, as SQL)."""
-    connection.execute(filled(_sql("monthly"), {"loads": load_ids}))
+    connection.execute(put(_sql("monthly"), {"loads": load_ids}))
 
 
 def _sql(name: str) -> str:
     return files("ogf.emissions").joinpath(f"sql/{name}.sql").read_text(encoding="utf-8")
-
-
-def filled(statement: str, values: dict[str, str]) -> str:
-    """Put values in place of `:name`. A name that has none stays: it is a cast or part of a text."""
-    return re.sub(r"(?<![:\w]):([a-z_]+)\b", lambda m: values.get(m[1], m[0]), statement)

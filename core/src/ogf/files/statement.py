@@ -5,20 +5,28 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from ogf.files.table import literal
 from ogf.window import Month
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UNKNOWN = "unknown"
 
 
 def filled(package: str, **markers: str) -> str:
-    """Read a package's `activities.sql` and put SQL in place of its `:markers`.
+    """Read a package's `activities.sql` and put SQL in place of its `:markers`."""
+    return put(files(package).joinpath("activities.sql").read_text(encoding="utf-8"), markers)
+
+
+def put(statement: str, markers: Mapping[str, str]) -> str:
+    """Put SQL in place of a statement's `:markers`. A name that is none of them stays: a cast, or part of a text.
 
     In one go: what is put in holds names from files, which may look like a marker.
     """
-    statement = files(package).joinpath("activities.sql").read_text(encoding="utf-8")
-    return re.sub(r":(" + "|".join(markers) + r")\b", lambda found: markers[found[1]], statement)
+    return re.sub(r"(?<![:\w]):(\w+)\b", lambda found: markers.get(found[1], found[0]), statement)
 
 
 @dataclass(frozen=True)

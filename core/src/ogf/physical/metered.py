@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from importlib.resources import files
+
+from ogf.files.statement import put
 
 _COUNTED = (
     "per", "machines", "vcpu_hours", "memory_gib_hours", "storage_gib_hours", "storage_gib_months", "network_gib",
@@ -65,4 +66,4 @@ def metered_sql(activities: str, catalogue: Catalogue, *, more_meters: str = "")
         "service": catalogue.service,
     }
     statement = files("ogf.physical").joinpath("metered.sql").read_text(encoding="utf-8")
-    return re.sub(r":(" + "|".join(markers) + r")\b", lambda found: markers[found[1]], statement)
+    return put(statement, markers)

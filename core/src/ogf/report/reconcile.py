@@ -5,12 +5,13 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from ogf.emissions.install import filled
+from ogf.files.statement import put
 from ogf.files.table import quoted
 from ogf.report import notes, numbers
 from ogf.report.numbers import unit_for
 from ogf.report.shown import Shown, key, masses, shown
 from ogf.report.tables import Table
+from ogf.warehouse.answers import answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,13 +44,11 @@ def gaps(tables: Tables, grain: Sequence[str] = DEFAULT) -> Table:
         grain: some of GRAIN; the provider is always told.
     """
     columns = dict.fromkeys([GRAIN[word] for word in ("provider", *grain)])
-    question = filled(
+    question = put(
         files("ogf.report").joinpath("sql/reconcile.sql").read_text(encoding="utf-8"),
         {"keys": ", ".join(quoted(column) for column in columns)},
     )
-    cursor = tables.connection.execute(question)
-    names = [column[0] for column in cursor.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    names, rows = answer(tables.connection, question)
     basis = notes.basis(tables.connection)
     factors = _factors(tables)
     for row in rows:
@@ -59,23 +58,21 @@ def gaps(tables: Tables, grain: Sequence[str] = DEFAULT) -> Table:
 
 def left_out(tables: Tables) -> list[dict[str, Any]]:
     """Per provider: accounts and months with one of the two figures alone, for which there is no gap."""
-    cursor = tables.connection.execute(
+    return answer(
+        tables.connection,
         "SELECT provider, count(*) FILTER (estimated_operational_kgco2e IS NOT NULL) AS only_estimated, "
         "count(*) FILTER (reported_total_kgco2e IS NOT NULL AND estimated_operational_kgco2e IS NULL) AS only_reported "
         "FROM report_accounts WHERE NOT scope2_compared AND NOT total_compared GROUP BY provider "
-        "HAVING only_estimated + only_reported > 0 ORDER BY provider"
-    )
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        "HAVING only_estimated + only_reported > 0 ORDER BY provider",
+    ).rows
 
 
 def _factors(tables: Tables) -> Factors:
-    cursor = tables.connection.execute(
+    rows = answer(
+        tables.connection,
         "SELECT DISTINCT provider, region, usage_year, factor_id, factor_basis, gco2e_per_kwh, low_gco2e_per_kwh, "
-        "high_gco2e_per_kwh FROM factor_regions"
-    )
-    names = [column[0] for column in cursor.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        "high_gco2e_per_kwh FROM factor_regions",
+    ).rows
     return {(row["provider"], row["region"], row["usage_year"]): row for row in rows}
 
 

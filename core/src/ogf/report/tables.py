@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from ogf.emissions.install import filled
+from ogf.files.statement import put
 from ogf.files.table import literal, quoted
+from ogf.warehouse.answers import answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,13 +101,13 @@ class Tables:
             "asked_of_r": asked.condition("r."),
             "accountings": _list(asked.accountings),
         }
-        connection.execute(filled(_sql("base"), self._values))
+        connection.execute(put(_sql("base"), self._values))
 
     def __getitem__(self, name: str) -> Table:
         """One of TABLES."""
         if name in _FOOTPRINT:
             return self.by(_FOOTPRINT[name], name)
-        return self._made(name, filled(_sql(name), self._values))
+        return self._made(name, put(_sql(name), self._values))
 
     def by(self, groups: Sequence[str], name: str = "footprint") -> Table:
         """The footprint by any of GROUPS; always by accounting and basis too, for neither may be added up."""
@@ -136,10 +137,7 @@ class Tables:
         return [org for (org,) in rows]
 
     def _made(self, name: str, question: str) -> Table:
-        cursor = self.connection.execute(question)
-        columns = tuple(column[0] for column in cursor.description or ())
-        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-        return Table(name, columns, rows, question)
+        return Table(name, *answer(self.connection, question), question)
 
 
 def _list(values: Sequence[str]) -> str:

@@ -1,5 +1,5 @@
 """The DuckDB file.
 
 `file` opens it, `migrate` makes and upgrades it (`migrations/`, `views.sql`), `ledger` has its small control tables
-as SQLModel models, `facts` the statements that move rows.
+as SQLModel models, `facts` the statements that move rows, `answers` fetches small answers.
 """
