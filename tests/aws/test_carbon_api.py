@@ -86,7 +86,8 @@ def test_b22_pages_of_the_api_give_the_same_figures_as_the_export(warehouse, clo
 
 def test_all_types_are_asked_for_by_account_region_and_service(warehouse, cloud):
     warehouse().run()
-    call = next(call for _, call in cloud.calls if "GroupBy" in call)
+    asked = [call for _, call in cloud.calls if "GroupBy" in call]
+    call = min(asked, key=lambda call: call["TimePeriod"]["Start"])  # several workers ask, in any order
     assert set(call["GroupBy"]) == set(GROUPING) == set(cloud.model.shape_for("Dimension").enum)
     assert set(call["EmissionsTypes"]) == set(EMISSIONS) == set(cloud.model.shape_for("EmissionsType").enum)
     assert call["TimePeriod"] == {"Start": "2026-01-01T00:00:00Z", "End": "2026-02-01T00:00:00Z"}
