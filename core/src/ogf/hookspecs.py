@@ -24,11 +24,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import pluggy
 
-from ogf.errors import ErrorClass
+from ogf.errors import ErrorClass, OgfError, SourceError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -184,6 +184,7 @@ class Check:
 
     Attributes:
         missing: (action, resource) of permissions to grant, for the provider's `policy`.
+        error_class: of the error that it failed with, where that has one.
     """
 
     name: str
@@ -191,6 +192,20 @@ class Check:
     detail: str = ""
     hint: str = ""
     missing: tuple[tuple[str, str], ...] = ()
+    error_class: ErrorClass | None = None
+
+    @classmethod
+    def failed(cls, name: str, error: OgfError, *, missing: tuple[tuple[str, str], ...] = ()) -> Self:
+        """A check that ended with an error."""
+        where = f"{error.where}: " if error.where else ""
+        return cls(
+            name,
+            ok=False,
+            detail=f"{where}{error.message}",
+            hint=error.hint,
+            missing=missing,
+            error_class=error.error_class if isinstance(error, SourceError) else None,
+        )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,15 +62,13 @@ def command(
     folder.mkdir(parents=True, exist_ok=True)
     exports = folder / "exports"
     db = db or folder / "ogf.duckdb"
-    overrides: dict[str, object] = {"warehouse.path": db}
-    for name, (_, write) in plugins.items():
-        overrides |= _dotted(
-            f"ingestion.{name}", write(exports / name)
-        )  # a folder each: none reads another's files
+    settings = folder / "ogf.yaml"
+    # a folder of exports each: none reads another's files
+    sections = {name: {"enabled": True, **write(exports / name)} for name, (_, write) in plugins.items()}
+    settings.write_text(_document(sections, db), encoding="utf-8")
     config = load(
-        path=Path(os.devnull),  # whatever ogf.yaml lies here, the demo is the same
+        path=settings,
         environ={},
-        overrides=overrides,
         providers={name: plugin.provider.settings for name, (plugin, _) in plugins.items()},
         installed=list(plugins),
     )
@@ -96,6 +94,9 @@ def command(
     if page:
         show.say(f"The report is {page}: open it in a browser")
     show.say(f'Ask it yourself: ogf query --db {db} "FROM footprint LIMIT 5"')
+    show.say(
+        f"Or serve it: ogf serve --config {settings}, with a key of ogf token create --config {settings}"
+    )
     return overall(results)
 
 
@@ -139,11 +140,9 @@ def _with_demo(names: Sequence[str]) -> dict[str, tuple[Plugin, Writer]]:
     return found
 
 
-def _dotted(above: str, settings: object) -> dict[str, object]:
-    if not isinstance(settings, dict):
-        return {above: settings}
-    return {
-        key: value
-        for name, item in settings.items()
-        for key, value in _dotted(f"{above}.{name}", item).items()
-    }
+def _document(sections: Mapping[str, object], db: Path) -> str:
+    """The configuration that the demo runs with, for whoever wants to go on with it."""
+    import yaml
+
+    told = {"warehouse": {"path": str(db)}, "ingestion": dict(sections)}
+    return yaml.safe_dump(json.loads(json.dumps(told, default=str)), sort_keys=False)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +11,7 @@ from ogf.errors import ExitCode, OgfError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ogf.config import Config
     from ogf.hookspecs import Check
@@ -42,6 +40,7 @@ def command(
     """
     from ogf.cli.output import write_json, write_table
     from ogf.hookspecs import Check
+    from ogf.runner import trial
 
     plugins, broken = options.chosen(providers, config_path=config_path, otherwise_all=True)
     config = options.load_config(
@@ -53,10 +52,9 @@ def command(
         for error in broken
     ]
     policies = []
-    with tempfile.TemporaryDirectory(prefix="ogf-doctor-") as folder:
-        aside = _with_warehouse(config, Path(folder) / "ogf.duckdb")
+    with trial.aside(config) as aside:
         for plugin in plugins:
-            checks = [*_provider(plugin, aside), *_discovered(plugin, aside)]
+            checks = [*trial.checks(plugin, aside), *_discovered(plugin, aside)]
             rows += [_row(f"{plugin.provider.name} {where}".strip(), check) for where, check in checks]
             missing = dict.fromkeys(pair for _, check in checks for pair in check.missing)
             if missing and plugin.provider.policy is not None:
@@ -80,12 +78,6 @@ def command(
 
 def _row(where: str, check: Check) -> dict[str, Any]:
     return {"where": where, "check": check.name, "ok": check.ok, "detail": check.detail, "hint": check.hint}
-
-
-def _with_warehouse(config: Config, path: Path) -> Config:
-    """The same configuration beside another folder, so that looking leaves nothing behind and needs no permission."""
-    warehouse = config.settings.warehouse.model_copy(update={"path": path})
-    return dataclasses.replace(config, settings=config.settings.model_copy(update={"warehouse": warehouse}))
 
 
 def _general(config: Config) -> Iterator[Check]:
@@ -119,31 +111,6 @@ def _general(config: Config) -> Iterator[Check]:
         yield Check("warehouse", ok=False, detail=where + error.message, hint=error.hint)
     else:
         yield Check("warehouse", ok=True, detail=detail)
-
-
-def _provider(plugin: Plugin, config: Config) -> Iterator[tuple[str, Check]]:
-    from ogf.hookspecs import Check
-    from ogf.runner.run import ProviderRun
-
-    run = ProviderRun(plugin, config)
-    missing = {stream.name: run.missing(stream.name) for stream in plugin.provider.streams}
-    some = not all(missing.values())
-    for stream in plugin.provider.streams:
-        if needs := " and ".join(missing[stream.name]):
-            off = f"off; to read it, set {needs}"
-            yield (
-                stream.name,
-                Check("settings", ok=True, detail=off)
-                if some
-                else Check("settings", ok=False, detail="not configured", hint=f"set {needs}"),
-            )
-            continue
-        for account in run.accounts:
-            if not account.settings.missing(stream.name):
-                where = f"{stream.name} ({account.name})" if account.name else stream.name
-                with run.task_context(stream.name, account=account.name) as ctx:
-                    for check in plugin.check(ctx, stream.name):
-                        yield where, check
 
 
 def _discovered(plugin: Plugin, config: Config) -> Iterator[tuple[str, Check]]:

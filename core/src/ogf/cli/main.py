@@ -27,6 +27,8 @@ _COMMANDS = (
     "factors",
     "init",
     "doctor",
+    "serve",
+    "token",
     "demo",
     "forget",
 )
@@ -55,6 +57,7 @@ def cli() -> None:
     Your own clouds:                        ogf init, ogf doctor, ogf run
     Then ask:                               ogf query "FROM activities LIMIT 5"
     Or read:                                ogf report --html report.html
+    Or serve it, with a dashboard:          ogf serve
 
     Exit codes: 0 succeeded, 1 failed, 2 usage or configuration, 3 partial, 4 warehouse busy, 130 interrupted.
     """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped

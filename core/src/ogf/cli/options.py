@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ogf.config import Config
     from ogf.plugins import Plugin
+    from ogf.telemetry import LogLevel
     from ogf.warehouse.file import WarehouseFile
 
 
@@ -107,27 +108,41 @@ def load_config(
 ) -> Config:
     """Read the configuration for these plugins and set logging up with its secrets masked."""
     from ogf import config as configuration
-    from ogf import telemetry
     from ogf.plugins import installed
 
     config = configuration.load(
         path=config_path,
         environ=os.environ,
-        overrides={
-            "warehouse.path": db,
-            "telemetry.log_level": {0: None, 1: "info"}.get(verbose, "debug"),
-            **{key.replace("__", "."): value for key, value in overrides.items()},
-        },
+        overrides=flags(db=db, verbose=verbose, **overrides),
         providers={plugin.provider.name: plugin.provider.settings for plugin in plugins},
         installed=installed(),
     )
+    set_up_logs(config)
+    return config
+
+
+def flags(*, db: Path | None = None, verbose: int = 0, **others: object) -> dict[str, object]:
+    """Command-line flags as settings: `runner__wait=…` stands for `runner.wait`."""
+    return {
+        "warehouse.path": db,
+        "telemetry.log_level": {0: None, 1: "info"}.get(verbose, "debug"),
+        **{key.replace("__", "."): value for key, value in others.items()},
+    }
+
+
+def set_up_logs(config: Config, *, otherwise: LogLevel = "critical") -> None:
+    """Log as configured, with the configuration's secrets masked.
+
+    Args:
+        otherwise: the level where nobody asked for one. On a console a command's own lines tell people what happened.
+    """
+    from ogf import telemetry
+
     settings = config.settings.telemetry
-    # On a console the command's own lines tell people what happened; logs are for those who ask.
     asked = config.sources.get("telemetry.log_level", "default") != "default" or settings.log_format == "json"
     telemetry.configure(
-        settings.log_format, settings.log_level if asked else "critical", secrets=config.secrets()
+        settings.log_format, settings.log_level if asked else otherwise, secrets=config.secrets()
     )
-    return config
 
 
 def warehouse(config_path: Path | None, db: Path | None, wait: str | None) -> WarehouseFile:

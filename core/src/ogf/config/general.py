@@ -50,12 +50,17 @@ class Ingestion(Section):
     )
     schedule_interval: Schedule | None = Field(
         default=None,
-        description="an interval or a cron line, for a service to come; `ogf run` ignores it",
+        description="an interval or a cron line (UTC) for `ogf serve`; `ogf run` ignores it",
         json_schema_extra=_env("INGESTION_SCHEDULE_INTERVAL"),
     )
 
 
 class Server(Section):
+    """The HTTP service, `ogf serve`."""
+
+    host: Text = Field(
+        default="127.0.0.1", description="address to listen on", json_schema_extra=_env("HTTP_HOST")
+    )
     port: Annotated[Count, Le(65535)] = Field(
         default=8090, json_schema_extra=_env("HTTP_PORT", also=("PORT",))
     )

@@ -12,7 +12,7 @@ from annotated_types import Ge
 from pydantic import Field
 
 from ogf.config.shape import Section, env_name
-from ogf.config.values import Count, Duration, Flag, Positive, PositiveCount, Text
+from ogf.config.values import Count, Duration, Flag, Positive, PositiveCount, Schedule, Text
 
 
 class ProviderSettings(Section):
@@ -27,6 +27,9 @@ class ProviderSettings(Section):
     max_pages: Count = Field(default=1000, description="of one file or query; 0 means no limit")
     drop_zero_emissions: Flag = Field(
         default=False, description="leave out rows whose reported emissions are nought"
+    )
+    schedule: Schedule | None = Field(
+        default=None, description="an interval or a cron line (UTC) for `ogf serve`, if not the general one"
     )
     page_size: PositiveCount | None = Field(default=None, description="if not the service's own")
 

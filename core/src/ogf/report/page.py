@@ -24,30 +24,50 @@ def page(tables: Tables, made_at: dt.datetime) -> str:
     Raises:
         ConfigError: matplotlib or jinja2 is not installed.
     """
-    charts.require()
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    folder = files("ogf.report").joinpath("templates")
+    return _rendered(
+        "page.html",
+        tables,
+        style=Markup(_file("page.css")),  # noqa: S704 - our own file
+        months=_months(tables),
+        made_at=made_at,
+        version=__version__,
+    )
+
+
+def fragment(tables: Tables) -> str:
+    """What the page says, without its head and its style: for a page that has its own. Raises as `page`."""
+    return _rendered("body.html", tables)
+
+
+def _rendered(name: str, tables: Tables, **more: object) -> str:
+    charts.require()
+    from jinja2 import DictLoader, Environment, StrictUndefined
+    from markupsafe import Markup
+
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=DictLoader({each: _file(each) for each in ("page.html", "body.html")}),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["chart"] = Markup  # drawn by us, escaped as XML
-    template = environment.from_string(folder.joinpath("page.html").read_text(encoding="utf-8"))
-    orgs = tables.organisations()
-    return template.render(
-        style=Markup(folder.joinpath("page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+    return environment.get_template(name).render(
         clouds=comparisons.clouds(tables["clouds"]),
         sections=sections(tables),
         factors=comparisons.factors(tables["factors"]),
         basis=notes.basis(tables.connection),
-        orgs=orgs,
+        orgs=tables.organisations(),
         providers=tables.asked.providers,
-        months=_months(tables),
         accountings=tables.asked.accountings,
-        made_at=made_at,
-        version=__version__,
+        **more,
     )
+
+
+def _file(name: str) -> str:
+    return files("ogf.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _months(tables: Tables) -> str:

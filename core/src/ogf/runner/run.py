@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ogf.runner.clock import Clock
     from ogf.runner.context import TaskContext
     from ogf.runner.plan import Planned
+    from ogf.warehouse.instance import Instance
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Options:
 
 
 class ProviderRun:
-    """One provider with everything a run of it needs. `clock` is injected by tests."""
+    """One provider with everything a run of it needs. `clock` is injected by tests, `instance` by a service."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class ProviderRun:
         cancel: Cancel | None = None,
         clock: Clock | None = None,
         reporter: Reporter | None = None,
+        instance: Instance | None = None,
     ) -> None:
         self.plugin = plugin
         self.config = config
@@ -77,6 +79,7 @@ class ProviderRun:
             wait=config.settings.runner.wait,
             memory_mb=LOADER_MB,
             interrupted=self.cancel.raise_if_set,
+            instance=instance,
         )
         self.spool = Spool(Path(f"{self.db}.spool"), self.org_id, self.name)
         self.limiter = TokenBucket(
@@ -121,6 +124,10 @@ class ProviderRun:
             failed=result.count("failed"),
         )
         return result
+
+    def require(self, options: Options) -> None:
+        """Raise ConfigError, naming the missing settings, if what is asked for is not configured."""
+        self._streams(options)
 
     def plan(self, options: Options) -> list[Planned]:
         """Say what a run would do and why. Writes nothing to the warehouse."""

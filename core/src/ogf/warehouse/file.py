@@ -7,7 +7,7 @@ import os
 import struct
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -18,6 +18,8 @@ from ogf.warehouse.migrate import require_current, upgrade
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from ogf.warehouse.instance import Instance
 
 _turns: dict[Path, threading.Lock] = {}
 _RETRY_SECONDS = 0.05
@@ -35,6 +37,7 @@ class WarehouseFile:
         wait: seconds to wait for another process before giving up with exit code 4.
         memory_mb: DuckDB's memory limit while it is open for writing.
         interrupted: asked while waiting; raises to give up.
+        instance: shared by all threads of a long-lived process; without it, the file is opened for each use.
     """
 
     def __init__(
@@ -45,12 +48,14 @@ class WarehouseFile:
         memory_mb: int = 256,
         threads: int | None = None,
         interrupted: Callable[[], None] = lambda: None,
+        instance: Instance | None = None,
     ) -> None:
         self.path = path
         self._wait = wait
         self._memory_mb = memory_mb
         self._threads = threads or os.cpu_count() or 1
         self._interrupted = interrupted
+        self._instance = instance
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -96,14 +101,22 @@ class WarehouseFile:
 
     @contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = self._connect(read_only=read_only)
-        try:
+        with self._lent(read_only=read_only) as connection:
             connection.execute(
                 "SET enable_progress_bar = false; SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
             )
             yield connection
-        finally:
-            connection.close()
+
+    def _lent(self, *, read_only: bool) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        if self._instance is None:
+            return self._connect(read_only=read_only)
+        return self._instance.connection(
+            lambda: self._connect(read_only=False),
+            wait=self._wait,
+            busy=lambda: self._busy(os.getpid()),
+            interrupted=self._interrupted,
+            writes=not read_only,
+        )
 
     def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         deadline = time.monotonic() + self._wait
@@ -135,7 +148,13 @@ class WarehouseFile:
 
     def patient(self) -> WarehouseFile:
         """The same file, waiting its turn even after a cancel: what is left to write must be written."""
-        return WarehouseFile(self.path, wait=self._wait, memory_mb=self._memory_mb, threads=self._threads)
+        return WarehouseFile(
+            self.path,
+            wait=self._wait,
+            memory_mb=self._memory_mb,
+            threads=self._threads,
+            instance=self._instance,
+        )
 
     def require_folder(self) -> None:
         """Raise if the folder of the file is missing: nobody but the user creates it."""

@@ -120,7 +120,55 @@ class Connector(SQLModel, table=True):
     last_error: str | None = None
 
 
-LEDGER: tuple[type[SQLModel], ...] = (Run, PartitionState, Load, Segment, Connector)
+class Job(SQLModel, table=True):
+    """One sync that the service was asked for. Status: queued, running, or how its run ended.
+
+    Attributes:
+        trigger: request or schedule.
+        attempts: how often it was begun; more than once where the service ended in its midst.
+        partitions_total: how many its run found to load.
+    """
+
+    __tablename__ = "jobs"
+    job_id: str = Field(primary_key=True)
+    org_id: str
+    provider: str
+    status: str
+    trigger: str
+    requested_by: str
+    idempotency_key: str | None = None
+    streams: list[str] = Field(default_factory=list, sa_type=sa.JSON)
+    since: str | None = None
+    until: str | None = None
+    full: bool = False
+    requested_at: dt.datetime = Field(sa_type=sa.DateTime(timezone=True))
+    started_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    finished_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    attempts: int = Field(default=0, sa_type=sa.BigInteger)
+    run_id: str | None = None
+    partitions_total: int = Field(default=0, sa_type=sa.BigInteger)
+    partitions_done: int = Field(default=0, sa_type=sa.BigInteger)
+    row_count: int = Field(default=0, sa_type=sa.BigInteger)
+    rejected: int = Field(default=0, sa_type=sa.BigInteger)
+    message: str | None = None
+    hint: str | None = None
+
+
+class ApiKey(SQLModel, table=True):
+    """A key that may use the HTTP API, by its SHA-256: the key itself is shown once and kept nowhere."""
+
+    __tablename__ = "api_keys"
+    key_id: str = Field(primary_key=True)
+    name: str
+    sha256: str
+    org_id: str
+    scopes: list[str] = Field(default_factory=list, sa_type=sa.JSON)
+    created_at: dt.datetime = Field(sa_type=sa.DateTime(timezone=True))
+    expires_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    revoked_at: dt.datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+
+
+LEDGER: tuple[type[SQLModel], ...] = (Run, PartitionState, Load, Segment, Connector, Job, ApiKey)
 
 
 def now() -> dt.datetime:

@@ -52,7 +52,7 @@ def check(ctx: Context, stream: str) -> Iterator[Check]:
     try:
         store = open_store(ctx.settings, location_of(ctx.settings, stream))
     except OgfError as error:
-        yield _failed("location", error)
+        yield Check.failed("location", error)
         return
     yield from _run(
         ctx,
@@ -65,13 +65,8 @@ def _run(ctx: Context, steps: Iterable[Step]) -> Iterator[Check]:
         try:
             yield Check(name, ok=True, detail=step())
         except OgfError as error:
-            yield _failed(name, error, missing=missing_for(ctx.settings, error))
+            yield Check.failed(name, error, missing=missing_for(ctx.settings, error))
             return
-
-
-def _failed(name: str, error: OgfError, *, missing: tuple[tuple[str, str], ...] = ()) -> Check:
-    where = f"{error.where}: " if error.where else ""
-    return Check(name, ok=False, detail=f"{where}{error.message}", hint=error.hint, missing=missing)
 
 
 def _caller_steps(ctx: Context) -> tuple[Step, ...]:

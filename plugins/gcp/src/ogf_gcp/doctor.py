@@ -56,7 +56,7 @@ def check(ctx: Context, stream: str) -> Iterator[Check]:
     try:
         steps = _steps(ctx, stream)
     except OgfError as error:
-        yield _failed("settings", error)
+        yield Check.failed("settings", error)
         return
     yield from _run(steps)
 
@@ -66,13 +66,8 @@ def _run(steps: Iterable[Step]) -> Iterator[Check]:
         try:
             yield Check(name, ok=True, detail=step())
         except OgfError as error:
-            yield _failed(name, error)
+            yield Check.failed(name, error)
             return
-
-
-def _failed(name: str, error: OgfError) -> Check:
-    where = f"{error.where}: " if error.where else ""
-    return Check(name, ok=False, detail=f"{where}{error.message}", hint=error.hint)
 
 
 def _steps(ctx: Context, stream: str) -> tuple[Step, ...]:

@@ -1,0 +1,167 @@
+"""`ogf token`: keys of the HTTP API."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ogf.cli import options
+from ogf.errors import ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ogf.config import Config
+    from ogf.warehouse.file import WarehouseFile
+    from ogf.warehouse.ledger import ApiKey
+
+_SCOPES = ("read", "run", "admin")
+
+
+@click.group("token", short_help="Keys of the HTTP API: create, list, revoke.")
+def command() -> None:
+    """Keys of the HTTP API (`ogf serve`). A key is shown once; only its hash is kept."""
+
+
+@command.command("create")
+@click.option("--name", required=True, metavar="NAME", help="What it is for, as lists and logs call it")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(_SCOPES),
+    help="read: ask; run: also start syncs; admin: all. Repeatable [read]",
+)
+@click.option("--org", help="Organisation whose data it sees [ingestion.org_id]")
+@click.option("--expires", metavar="TIME", help="Worthless after, for instance 90d or 12h [never]")
+@options.wait
+@options.common
+def create(
+    *,
+    name: str,
+    scopes: tuple[str, ...],
+    org: str | None,
+    expires: str | None,
+    wait: str | None,
+    config_path: Path | None,
+    db: Path | None,
+    as_json: bool,
+) -> int:
+    """Make a key. It is written to stdout, this once."""
+    from ogf.cli.output import write_json
+    from ogf.service.auth import keys
+
+    config, warehouse = _open(config_path, db, wait)
+    made = keys.create(
+        warehouse,
+        name=_name(name),
+        org_id=org or config.settings.ingestion.org_id,
+        scopes=scopes or ("read",),
+        env=config.settings.server.env,
+        expires_at=_expiry(expires),
+    )
+    if as_json:
+        write_json({"key": made.secret, **_told(made.kept)})
+    else:
+        click.echo(made.secret)
+        click.echo(
+            f"key {made.kept.key_id} ({made.kept.name}), scopes {', '.join(made.kept.scopes)}: keep it now, it is "
+            "not shown again",
+            err=True,
+        )
+    return ExitCode.SUCCEEDED
+
+
+@command.command("list")
+@options.wait
+@options.common
+def list_keys(*, wait: str | None, config_path: Path | None, db: Path | None, as_json: bool) -> int:
+    """List every key, never the key itself."""
+    from ogf.cli.output import write_json, write_table
+    from ogf.service.auth import keys
+
+    _, warehouse = _open(config_path, db, wait)
+    found = [_told(key) for key in keys.all_keys(warehouse)]
+    if as_json:
+        write_json(found)
+    elif found:
+        columns = ("id", "name", "org", "scopes", "state", "created", "expires")
+        write_table(
+            columns,
+            [
+                (
+                    key["key_id"],
+                    key["name"],
+                    key["org_id"],
+                    ", ".join(key["scopes"]),
+                    key["state"],
+                    f"{key['created_at']:%Y-%m-%d}",
+                    f"{key['expires_at']:%Y-%m-%d %H:%M}" if key["expires_at"] else "never",
+                )
+                for key in found
+            ],
+        )
+    else:
+        click.echo("there is no key yet\n  → ogf token create --name NAME", err=True)
+    return ExitCode.SUCCEEDED
+
+
+@command.command("revoke")
+@click.argument("key_id")
+@options.wait
+@options.common
+def revoke(*, key_id: str, wait: str | None, config_path: Path | None, db: Path | None, as_json: bool) -> int:
+    """Make a key worthless; a running service refuses it within seconds."""
+    from ogf.cli.output import write_json
+    from ogf.service.auth import keys
+
+    _, warehouse = _open(config_path, db, wait)
+    key = keys.revoke(warehouse, key_id)
+    if key is None:
+        raise ConfigError(f"there is no key {key_id!r}", hint="`ogf token list` shows the ids")
+    if as_json:
+        write_json(_told(key))
+    else:
+        click.echo(f"key {key.key_id} ({key.name}) is revoked", err=True)
+    return ExitCode.SUCCEEDED
+
+
+def _open(config_path: Path | None, db: Path | None, wait: str | None) -> tuple[Config, WarehouseFile]:
+    from ogf.warehouse.file import WarehouseFile
+
+    config = options.load_config(config_path=config_path, db=db, runner__wait=wait)
+    return config, WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
+
+
+def _told(key: ApiKey) -> dict[str, Any]:
+    from ogf.service.auth.keys import problem
+    from ogf.warehouse.ledger import now
+
+    state = {None: "valid", "this key was revoked": "revoked"}.get(problem(key, now()), "expired")
+    return {**key.model_dump(exclude={"sha256"}), "state": state}
+
+
+def _name(text: str) -> str:
+    name = text.strip()
+    if not name or len(name) > 100 or not name.isprintable():
+        raise ConfigError("--name is 1 to 100 printable characters", hint="say what the key is for")
+    return name
+
+
+def _expiry(text: str | None) -> dt.datetime | None:
+    from ogf.config.values import parse_duration
+
+    if text is None:
+        return None
+    days = text.strip().removesuffix("d")
+    try:
+        seconds = float(days) * 86400 if days != text.strip() else parse_duration(text)
+        if seconds <= 0:
+            raise ValueError("it must be in the future")
+        return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(
+            f"--expires {text}: {error}", hint="write a duration such as 90d, 12h or 30m"
+        ) from None

@@ -1,0 +1,161 @@
+"""The gate before every route but the health checks: finds the credential, checks it, and asks for the scope."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from ogf.errors import WarehouseBusy
+from ogf.service.auth import keys, tokens
+from ogf.service.auth.failures import Failures
+from ogf.service.auth.principal import SCOPES, Principal
+from ogf.service.auth.sessions import COOKIE, Sessions
+from ogf.service.envelope import ApiError
+from ogf.warehouse import ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ogf.config import Settings
+    from ogf.warehouse.file import WarehouseFile
+
+_bearer = HTTPBearer(auto_error=False, description="An API key (`ogf token create`), or a JSON web token")
+_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key (`ogf token create`)")
+_ALL = frozenset(SCOPES)
+_SAFE = ("GET", "HEAD", "OPTIONS")
+# A key that was made or revoked by `ogf token` is known after so many seconds.
+_KEYS_SECONDS = 3.0
+
+
+class Gate:
+    """Knows who is let in."""
+
+    def __init__(self, settings: Settings, warehouse: WarehouseFile) -> None:
+        self.required = settings.auth.require
+        self.failures = Failures(time.monotonic)
+        self.sessions = Sessions(time.monotonic)
+        self._settings = settings
+        self._warehouse = warehouse
+        self._keys: Sequence[ledger.ApiKey] = ()
+        self._keys_at = float("-inf")
+
+    def principal(self, request: Request, given: str | None) -> Principal:
+        """Whoever asks.
+
+        Raises:
+            ApiError: 401 without a credential or with a wrong one, 429 after too many wrong ones, 403 for a
+                session's request from another site.
+        """
+        if given is not None:
+            return self.check(given, address_of(request))
+        cookie = request.cookies.get(COOKIE)
+        known = self.sessions.principal(cookie) if cookie else None
+        if known is not None:
+            _require_same_site(request)
+            return known
+        if not self.required:
+            _require_same_site(request)
+            return Principal("anybody on this machine", self._settings.ingestion.org_id, _ALL)
+        raise ApiError(
+            401,
+            "unauthorized",
+            "this needs a key",
+            detail="send Authorization: Bearer <key>; ogf token create makes one",
+        )
+
+    def check(self, given: str, address: str) -> Principal:
+        """The owner of a credential. Raises ApiError as `principal`."""
+        if (seconds := self.failures.wait(address)) > 0:
+            raise ApiError(
+                429,
+                "too_many_failures",
+                "too many wrong credentials from this address",
+                detail=f"try again in {seconds:.0f} s",
+                headers={"Retry-After": str(int(seconds) + 1)},
+            )
+        try:
+            return self.owner(given)
+        except ApiError:
+            self.failures.add(address)
+            raise
+
+    def owner(self, given: str) -> Principal:
+        """The owner of a credential, without counting failures."""
+        settings = self._settings.auth
+        if settings.api_key is not None and hmac.compare_digest(
+            settings.api_key.get_secret_value().encode(), given.encode()
+        ):
+            return Principal("configured key", self._settings.ingestion.org_id, _ALL)
+        if keys.KEY.fullmatch(given):
+            key = keys.matching(self._known_keys(), given)
+            trouble = keys.problem(key, ledger.now()) if key else "this key is not known"
+            if key is None or trouble:
+                raise ApiError(401, "unauthorized", trouble or "", detail="ogf token create makes one")
+            return Principal(f"key {key.key_id} ({key.name})", key.org_id, frozenset(key.scopes))
+        if settings.jwt_secret is not None and given.count(".") == 2:
+            return tokens.principal_of(given, settings.jwt_secret.get_secret_value())
+        raise ApiError(
+            401, "unauthorized", "this is no key of this service", detail="ogf token create makes one"
+        )
+
+    def has_any(self) -> bool:
+        """Whether any credential could be right."""
+        auth = self._settings.auth
+        return auth.api_key is not None or auth.jwt_secret is not None or bool(self._known_keys())
+
+    def _known_keys(self) -> Sequence[ledger.ApiKey]:
+        if time.monotonic() - self._keys_at > _KEYS_SECONDS:
+            try:
+                self._keys = keys.all_keys(self._warehouse)
+            except WarehouseBusy:
+                if self._keys_at == float("-inf"):
+                    raise
+            else:
+                self._keys_at = time.monotonic()
+        return self._keys
+
+
+def require(scope: str) -> Callable[..., Principal]:
+    """A dependency of a route: whoever asks, if their credential has this scope."""
+
+    def allowed(
+        request: Request,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+        header: Annotated[str | None, Security(_header)],
+    ) -> Principal:
+        gate: Gate = request.app.state.service.gate
+        who = gate.principal(request, bearer.credentials if bearer else header)
+        if not who.may(scope):
+            raise ApiError(
+                403,
+                "forbidden",
+                f"this needs the scope {scope}",
+                detail=f"this credential has {', '.join(sorted(who.scopes)) or 'none'}; ogf token create makes others",
+            )
+        return who
+
+    return allowed
+
+
+Reader = Annotated[Principal, Depends(require("read"))]
+Runner = Annotated[Principal, Depends(require("run"))]
+
+
+def address_of(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def _require_same_site(request: Request) -> None:
+    """A browser sends cookies, and reaches loopback, for any page that asks: let only our own pages change anything."""
+    if request.method in _SAFE:
+        return
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if (site is not None and site != "same-origin") or (
+        origin is not None and origin.split("://", 1)[-1] != request.headers.get("host")
+    ):
+        raise ApiError(403, "foreign_origin", "this request comes from a page of another site")

@@ -1,0 +1,81 @@
+"""Every installed provider as the service knows it: its plugin, what it lacks, and how it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ogf.errors import ConfigError, OgfError, PluginError
+from ogf.runner.run import Options, ProviderRun
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ogf.config import Config
+    from ogf.plugins import Plugin
+    from ogf.warehouse.instance import Instance
+
+
+class UnknownProvider(OgfError):
+    """No installed distribution brings this provider."""
+
+
+class Connectors:
+    """The installed providers.
+
+    Args:
+        plugins: those that could be loaded.
+        broken: provider → why its plugin cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        plugins: Mapping[str, Plugin],
+        broken: Mapping[str, PluginError],
+        instance: Instance,
+    ) -> None:
+        self.config = config
+        self.instance = instance
+        self._plugins = dict(plugins)
+        self.broken = dict(broken)
+
+    @property
+    def names(self) -> list[str]:
+        return sorted({*self._plugins, *self.broken})
+
+    def plugin(self, name: str) -> Plugin:
+        """Raises UnknownProvider, whose message lists the installed ones, and PluginError for one that is broken."""
+        if name in self.broken:
+            raise self.broken[name]
+        if name not in self._plugins:
+            have = ", ".join(self.names) or "none"
+            raise UnknownProvider(
+                f"there is no provider of this name; installed: {have}",
+                hint=f"ask for one of {have}, or install the plugin of another and restart ogf serve",
+            )
+        return self._plugins[name]
+
+    def run(self, name: str) -> ProviderRun | None:
+        """A run to ask about; None for a provider that cannot be run at all."""
+        plugin = self._plugins.get(name)
+        return ProviderRun(plugin, self.config, instance=self.instance) if plugin else None
+
+    def org_of(self, name: str) -> str:
+        """The organisation that a provider's data belongs to, as configured."""
+        settings = self.config.providers.get(name)
+        return (settings.org_id if settings else None) or self.config.settings.ingestion.org_id
+
+    def require_ready(self, name: str, options: Options) -> None:
+        """Raise ConfigError, naming the missing settings, if a provider cannot be synced as it is configured."""
+        ProviderRun(self.plugin(name), self.config, instance=self.instance).require(options)
+
+    def enabled(self) -> list[str]:
+        """The providers that `ogf run` runs when it is given no name."""
+        return [name for name in sorted(self._plugins) if self.config.providers[name].enabled]
+
+    def configured(self, name: str) -> bool:
+        try:
+            self.require_ready(name, Options())
+        except (ConfigError, PluginError):
+            return False
+        return True

@@ -1,0 +1,1 @@
+"""The dashboard: one page that asks the API, its files, its sessions, and the report's own charts."""

@@ -1,0 +1,149 @@
+"""Parameters that several routes share, and how their answers are named in the OpenAPI document."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Query, Request
+
+from ogf.report.tables import ACCOUNTINGS, Asked
+from ogf.service.auth.gate import Reader
+from ogf.service.envelope import ApiError, Envelope
+from ogf.service.service import Service
+from ogf.window import Month, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WORDS = {
+    400: "What was asked for is not there to be asked for.",
+    401: "No credential, or a wrong one.",
+    403: "The credential lacks the scope.",
+    404: "There is none of this name.",
+    405: "This method is not offered here.",
+    406: "None of the formats in Accept is offered here.",
+    408: "The request came too slowly.",
+    409: "The Idempotency-Key was used for another request.",
+    413: "The body is too large.",
+    422: "A parameter is not valid; `fields` says which and why.",
+    429: "Too many wrong credentials from this address; Retry-After says how long to wait.",
+    501: "No schedule is configured.",
+    503: "The warehouse is busy or cannot be used, or settings are missing; the message says which.",
+}
+_WEIGHT = re.compile(r"[01](\.\d{0,3})?")
+_ALWAYS = (401, 403, 422, 429, 503)
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The answers that are no success, for the OpenAPI document: those of every route, and these."""
+    return {
+        status: {"model": Envelope, "description": _WORDS[status]} for status in sorted({*_ALWAYS, *statuses})
+    }
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Wired = Annotated[Service, Depends(_service)]
+
+MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
+Since = Annotated[
+    str | None,
+    Query(alias="start_date", description="First month or day, YYYY-MM or YYYY-MM-DD", examples=["2026-01"]),
+]
+Until = Annotated[
+    str | None,
+    Query(alias="end_date", description="Month or day to stop before (exclusive)", examples=["2026-07"]),
+]
+Provider = Annotated[
+    str | None, Query(description="Only this provider", examples=["aws"], max_length=100, min_length=1)
+]
+Accounting = Annotated[
+    str | None,
+    Query(
+        description="`location` or `market`; the two are never added [location]",
+        pattern="^(location|market)$",
+        examples=["location"],
+    ),
+]
+
+
+def window(since: str | None, until: str | None) -> Window:
+    """The months asked for. Raises ApiError 422 where they cannot be read, or end too early."""
+    found = Window(_month(since, "start_date"), _month(until, "end_date"))
+    if found.since and found.until and found.since >= found.until:
+        raise ApiError(
+            422,
+            "validation_failed",
+            "start_date is not before end_date",
+            detail="end_date is exclusive",
+            fields={"query.end_date": "it must be after start_date"},
+        )
+    return found
+
+
+def _month(text: str | None, name: str) -> Month | None:
+    if text is None:
+        return None
+    try:
+        if len(text) == 10:
+            day = dt.date.fromisoformat(text)
+            if day.day != 1:
+                raise ValueError("carbon is reported by whole months; give the first day of one")
+            return Month(day.year, day.month)
+        return Month.parse(text)
+    except ValueError as error:
+        raise ApiError(
+            422, "validation_failed", f"{name}: {error}", fields={f"query.{name}": str(error)}
+        ) from None
+
+
+def _asked(
+    who: Reader,
+    since: Since = None,
+    until: Until = None,
+    provider: Provider = None,
+    accounting: Accounting = None,
+) -> Asked:
+    accountings = (accounting,) if accounting else ACCOUNTINGS
+    return Asked(window(since, until), (provider,) if provider else (), (who.org_id,), accountings)
+
+
+Filter = Annotated[Asked, Depends(_asked)]
+
+
+def key_of(request: Request, who_org: str, **more: object) -> tuple[object, ...]:
+    """What tells two answers apart: the route, its parameters, and whose figures they are."""
+    return (
+        request.url.path,
+        tuple(sorted(request.query_params.multi_items())),
+        who_org,
+        *sorted(more.items()),
+    )
+
+
+def choose(accept: str | None, offered: Mapping[str, str]) -> str:
+    """The first media type that Accept names and the route offers, as its short name. Raises ApiError 406."""
+    if not accept:
+        return next(iter(offered.values()))
+    ranked = []
+    for place, part in enumerate(accept.split(",")):
+        kind, *parameters = (word.strip() for word in part.split(";"))
+        weight = next((word[2:] for word in parameters if word.startswith("q=")), "1")
+        quality = float(weight) if _WEIGHT.fullmatch(weight) else 1.0
+        if quality:
+            ranked.append((-quality, place, kind.lower()))
+    for _, _, kind in sorted(ranked):
+        for media, short in offered.items():
+            if kind in (media, "*/*", f"{media.split('/')[0]}/*"):
+                return short
+    raise ApiError(
+        406,
+        "not_acceptable",
+        "none of the formats in Accept is offered here",
+        detail=f"ask for {', '.join(offered)}",
+    )

@@ -1,0 +1,111 @@
+"""Serving: uvicorn with our limits, on loopback unless keys protect it."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from ogf.errors import ConfigError, ExitCode
+from ogf.service.app import application
+from ogf.service.protocol import Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from ogf.service.service import Service
+
+# Connections, not requests: beyond it the answer is 503 at once. The usual limit of open files is 1024.
+_MOST_CONNECTIONS = 4000
+_KEEP_ALIVE_SECONDS = 15
+_GRACE_SECONDS = 30
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+def require_safe(host: str, *, auth: bool) -> None:
+    """Raise ConfigError where anybody on the network could start syncs without a key."""
+    if auth or is_loopback(host):
+        return
+    raise ConfigError(
+        f"without authentication the service listens on loopback only, not on {host}",
+        where="server.host",
+        hint="leave out --host, or set auth.require (REQUIRE_AUTH) to true and make keys with ogf token create",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Server(uvicorn.Server):
+    """Says where it listens, and what a signal leads to."""
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Begin to listen, and tell `on_listening` where: port 0 has no number before."""
+        await super().startup(sockets)
+        for listening in getattr(self, "servers", ()):
+            for socket in listening.sockets:
+                host, port = socket.getsockname()[:2]
+                self.on_listening(host, port)
+
+    def on_listening(self, host: str, port: int) -> None:
+        """Overridden by who wants to know."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, but a signal that was heeded is not raised again at the end: to stop is no failure."""
+        before = {number: signal.signal(number, self.handle_exit) for number in _STOPS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal ends the service, the second at once."""
+        del frame
+        name = signal.Signals(sig).name
+        if self.should_exit:
+            os.write(
+                2, f"{name} again: ended at once; jobs under way go on with the next ogf serve\n".encode()
+            )
+            os._exit(ExitCode.INTERRUPTED)
+        os.write(2, f"{name}: ending after the pages under way; once more to end at once\n".encode())
+        self.should_exit = True
+
+
+def server(service: Service, *, host: str, port: int) -> Server:
+    """A server for a service that was started; it closes it at its end, and ends on SIGINT and SIGTERM.
+
+    Raises:
+        ConfigError: see `require_safe`.
+    """
+    require_safe(host, auth=service.gate.required)
+    return Server(
+        uvicorn.Config(
+            application(service),
+            host=host,
+            port=port,
+            http=Protocol,
+            ws="none",
+            log_config=None,  # its records come to us, and are masked
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            limit_concurrency=_MOST_CONNECTIONS,
+            backlog=2048,
+            lifespan="on",
+        )
+    )

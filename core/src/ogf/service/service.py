@@ -1,0 +1,109 @@
+"""What the service is made of, wired up from the configuration, and how it starts and ends."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ogf import config as configuration
+from ogf import plugins as found
+from ogf.errors import PluginError
+from ogf.runner.lock import run_lock
+from ogf.service.answers import Answers
+from ogf.service.auth.gate import Gate
+from ogf.service.connectors import Connectors
+from ogf.service.jobs.book import JobBook
+from ogf.service.jobs.queue import JobQueue
+from ogf.service.jobs.schedule import Schedule, Scheduler, schedules
+from ogf.service.syncs import Syncs
+from ogf.warehouse import ledger
+from ogf.warehouse.file import WarehouseFile
+from ogf.warehouse.instance import Instance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ogf.config import Config
+    from ogf.plugins import Plugin
+
+# A request waits no longer for another process that holds the warehouse; a job has the patience of `ogf run`.
+_REQUEST_WAIT = 5.0
+
+
+class Service:
+    """Everything behind the routes.
+
+    Args:
+        config: read for every installed provider that could be loaded.
+    """
+
+    def __init__(
+        self, config: Config, plugins: Mapping[str, Plugin], broken: Mapping[str, PluginError]
+    ) -> None:
+        self.config = config
+        self.db = Path(config.settings.warehouse.path).expanduser().resolve()
+        self.instance = Instance()
+        runner = config.settings.runner
+        memory_mb = runner.memory_limit // 1_000_000
+        self.warehouse = WarehouseFile(
+            self.db, wait=_REQUEST_WAIT, memory_mb=memory_mb, instance=self.instance
+        )
+        patient = WarehouseFile(self.db, wait=runner.wait, memory_mb=memory_mb, instance=self.instance)
+        self.connectors = Connectors(config, plugins, broken, self.instance)
+        self.gate = Gate(config.settings, self.warehouse)
+        self.answers = Answers(self.warehouse, self.instance)
+        self.book = JobBook(self.warehouse)
+        self.queue = JobQueue(self.connectors, JobBook(patient), wait=runner.wait)
+        self.syncs = Syncs(self.connectors, self.queue, self.book)
+        self.scheduler = Scheduler(schedules(self.connectors), self.book, self._ask, ledger.now)
+        self._open = ExitStack()
+
+    def start(self) -> None:
+        """Make or upgrade the warehouse, go on with the jobs that were left, and begin with the schedules.
+
+        Raises:
+            WarehouseBusy: another service works on this warehouse, or somebody holds the file.
+            WarehouseError: it cannot be used.
+        """
+        self.warehouse.require_folder()
+        lock = Path(f"{self.db}.spool") / "serve.lock"
+        self._open.enter_context(run_lock(lock, what="ogf serve on this warehouse"))
+        self._open.callback(self.instance.close)
+        with self.queue.book.warehouse.writing():
+            pass
+        self.queue.start()
+        self._open.callback(self.queue.close)
+        self.scheduler.start()
+        self._open.callback(self.scheduler.close)
+
+    def close(self) -> None:
+        """End: jobs stop after their page and stay in the book, the file is let go of."""
+        self._open.close()
+
+    def _ask(self, plan: Schedule) -> None:
+        self.syncs.start(plan.provider, org_id=plan.org_id, by="schedule", trigger="schedule")
+
+
+def assemble(config_path: Path | None, overrides: Mapping[str, object]) -> Service:
+    """The service as configured, with every installed provider. Nothing is opened yet.
+
+    Raises:
+        ConfigError: with every mistake.
+    """
+    plugins: dict[str, Plugin] = {}
+    broken: dict[str, PluginError] = {}
+    for name in found.installed():
+        try:
+            plugins[name] = found.load(name)
+        except PluginError as error:
+            broken[name] = error
+    config = configuration.load(
+        path=config_path,
+        environ=os.environ,
+        overrides=overrides,
+        providers={name: plugin.provider.settings for name, plugin in plugins.items()},
+        installed=found.installed(),
+    )
+    return Service(config, plugins, broken)
