@@ -1,4 +1,4 @@
-"""JSON web tokens of the organisation's own identity provider: HS256 with `auth.jwt_secret` (JWT_SECRET)."""
+"""JSON web tokens of the organisation's own identity provider: HS256 with `auth.jwt_secret` (OFFGRIDFLOW_JWT_SECRET)."""
 
 from __future__ import annotations
 
