@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aws.cur_files import csv_file, gz, month_lines, put_legacy
 from faults.stalling import Stall
+from processes import OGF, environment
 from service.conftest import Served, in_folder, read
 
 from ogf_aws import session
@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 
 SYNC = "/api/connectors/sync/aws"
 FILES, ROWS = 3, 40
+HOLDER = """
+import duckdb, sys, time
+while True:
+    try:
+        connection = duckdb.connect(sys.argv[1])
+        break
+    except duckdb.IOException:
+        time.sleep(0.05)
+print("held", flush=True)
+time.sleep(60)
+"""
 
 
 @pytest.fixture
@@ -129,7 +140,7 @@ def test_ended_in_mid_job_and_started_again_the_job_ends_once(
         place.process.send_signal(number)
         time.sleep(0.5)
         stall.go.set()  # the page under way ends
-    place.stop(number)
+    place.stop(number if number == signal.SIGKILL else 0)
     stall.go.set()
     first = list(stall.downloads)
     stall.at(0)
@@ -153,9 +164,9 @@ def test_b121_a_connector_left_running_becomes_an_error_at_the_next_start(
     place.stop()
     stall.at(1)
     run = subprocess.Popen(
-        [os.path.join(os.path.dirname(sys.executable), "ogf"), "run", "-q"],
+        [OGF, "run", "-q"],
         cwd=place.folder,
-        env=os.environ | place.env,
+        env=environment(place.folder) | place.env,
         stderr=subprocess.DEVNULL,
     )
     place.until(stall.reached.is_set, "the download")
@@ -183,9 +194,9 @@ def test_a_run_of_the_command_line_is_waited_for(place: Served, stall: Stall) ->
     stall.at(1)
     place.stop()
     run = subprocess.Popen(
-        [os.path.join(os.path.dirname(sys.executable), "ogf"), "run", "-q"],
+        [OGF, "run", "-q"],
         cwd=place.folder,
-        env=os.environ | place.env,
+        env=environment(place.folder) | place.env,
         stderr=subprocess.DEVNULL,
     )
     place.until(stall.reached.is_set, "the download")
@@ -201,12 +212,9 @@ def test_a_run_of_the_command_line_is_waited_for(place: Served, stall: Stall) ->
 
 def test_a_locked_warehouse_is_told_and_waited_for(place: Served) -> None:
     """Another process holds the file for longer than a request waits."""
-    place.until(lambda: place.db.exists(), "the file")
     holder = subprocess.Popen(
-        [sys.executable, "-c", f"import duckdb, time; c = _open({str(place.db)!r}); print('held', flush=True); time.sleep(60)"
-         .replace("c = _open", "exec('''def _open(path):\\n while True:\\n  try: return duckdb.connect(path)\\n  except duckdb.IOException: time.sleep(0.05)'''); c = _open")],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", HOLDER, str(place.db)], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert holder.stdout.readline() == "held\n"
         error = place.ask("/readyz", status=503)["error"]

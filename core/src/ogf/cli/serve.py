@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @click.command("serve")
 @click.option("--host", help="Address to listen on [127.0.0.1, or OFFGRIDFLOW_HTTP_HOST]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port [8090, or OFFGRIDFLOW_HTTP_PORT]; 0 takes a free one")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port [8090, or OFFGRIDFLOW_HTTP_PORT]; 0 takes a free one"
+)
 @options.wait
 @options.verbose
 @options.common

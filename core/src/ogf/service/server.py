@@ -34,7 +34,7 @@ def require_safe(host: str, *, auth: bool) -> None:
     raise ConfigError(
         f"without authentication the service listens on loopback only, not on {host}",
         where="server.host",
-        hint="leave out --host, or set auth.require (OFFGRIDFLOW_REQUIRE_AUTH) to true and make keys with ogf token create",
+        hint="leave out --host, or set auth.require to true and make keys with ogf token create",
     )
 
 

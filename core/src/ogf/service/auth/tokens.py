@@ -1,4 +1,4 @@
-"""JSON web tokens of the organisation's own identity provider: HS256 with `auth.jwt_secret` (OFFGRIDFLOW_JWT_SECRET)."""
+"""JSON web tokens of the organisation's own identity provider: HS256 with the setting `auth.jwt_secret`."""
 
 from __future__ import annotations
 

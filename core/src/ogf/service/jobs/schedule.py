@@ -102,6 +102,7 @@ class Scheduler:
         self._book = book
         self._ask = ask
         self._now = now
+        self._began = now()
         self._asked: dict[str, dt.datetime] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="schedule", daemon=True)
@@ -116,13 +117,10 @@ class Scheduler:
         if self._thread.is_alive():
             self._thread.join()
 
-    def last(self, plan: Schedule) -> dt.datetime | None:
-        return self._asked.get(plan.provider) or self._book.last_scheduled(plan.provider, plan.org_id)
-
     def due(self, plan: Schedule) -> dt.datetime:
         """When a provider is to be synced next; in the past if that was missed."""
-        last = self.last(plan)
-        return plan.first(self._now()) if last is None else plan.after(last)
+        last = self._asked.get(plan.provider) or self._book.last_scheduled(plan.provider, plan.org_id)
+        return plan.first(self._began) if last is None else plan.after(last)
 
     def _work(self) -> None:
         while True:
@@ -135,13 +133,11 @@ class Scheduler:
         try:
             now = self._now()
             due = self.due(plan)
-            if due > now:
-                if plan.provider not in self._asked and self.last(plan) is None:
-                    self._asked[plan.provider] = now  # a cron line that never ran counts from here
-                return (due - now).total_seconds()
-            self._ask(plan)
-            self._asked[plan.provider] = now
-            return (plan.after(now) - now).total_seconds()
+            if due <= now:
+                self._ask(plan)
+                self._asked[plan.provider] = now
+                due = plan.after(now)
+            return (due - now).total_seconds()
         except OgfError as error:
             self._log.error("schedule could not ask", provider=plan.provider, error=masked(str(error)))
             return _LONGEST_SLEEP
