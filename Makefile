@@ -7,13 +7,13 @@ PACKAGES := core plugins/aws plugins/azure plugins/gcp
 export OGF_BQ_VENV ?= $(CURDIR)/.venv-bigquery
 export OGF_AZURITE_HOME ?= $(CURDIR)/.venv-azurite
 
-.PHONY: demo test lint check test-faults emulators bench docs lock clean
+.PHONY: demo test lint check test-long test-faults emulators bench docs lock clean
 
 demo: $(STAMP)  ## sample exports through the real pipeline, then a table and the report
 	$(BIN)/ogf demo --folder demo
 
 test: $(STAMP)  ## the test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults and not long" \
 		--cov=ogf --cov=ogf_aws --cov=ogf_azure --cov=ogf_gcp --cov-branch --cov-report= --cov-fail-under=85
 
 lint: $(STAMP)  ## format, lint, types, import contracts
@@ -23,6 +23,9 @@ lint: $(STAMP)  ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 check: lint test
+
+test-long: $(STAMP)  ## further variants of what `make test` tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 test-faults: $(STAMP)  ## real runs killed at 200 points and more
 	$(BIN)/python -m pytest -m faults tests/faults

@@ -20,7 +20,12 @@ TOKEN = "pl4nted-session-token-0123456789"
 LOUD = ("-vv",)
 
 
-@pytest.fixture(params=["config", "env", "file", "env:", "loose env"])
+LONG = pytest.mark.long
+
+
+@pytest.fixture(
+    params=["config", "env", pytest.param("file", marks=LONG), pytest.param("env:", marks=LONG), "loose env"]
+)
 def planted(request: pytest.FixtureRequest, empty: Place, bucket: Bucket) -> Place:
     """A place whose credentials come from one of the ways there are."""
     place = empty
