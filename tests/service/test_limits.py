@@ -51,8 +51,8 @@ def test_a_body_that_cannot_be(served: Served, body: dict, field: str) -> None:
 
 
 def test_unknown_stream(served: Served) -> None:
-    error = served.ask(SYNC, "POST", status=503, json={"streams": ["nope"]})["error"]
-    assert "it has" in error["message"]
+    error = served.ask(SYNC, "POST", status=422, json={"streams": ["nope"]})["error"]
+    assert list(error["fields"]) == ["body.streams"]
 
 
 def test_oversized_bodies(served: Served) -> None:

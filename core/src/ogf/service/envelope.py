@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from ogf.errors import ConfigError, OgfError, PluginError, WarehouseBusy, WarehouseError
 from ogf.telemetry import masked
@@ -149,7 +150,16 @@ def install(app: FastAPI) -> None:
     """Let every error that a route raises, and those of the framework, end in the envelope."""
 
     async def handle(request: Request, error: Exception) -> JSONResponse:
-        return answer(request.scope, translated(error))
+        problem = translated(error)
+        if problem.status == 405:
+            problem.headers["Allow"] = ", ".join(_methods(app, request.url.path))
+        return answer(request.scope, problem)
 
     for kind in (ApiError, RequestValidationError, HTTPException, OgfError):
         app.add_exception_handler(kind, handle)
+
+
+def _methods(app: FastAPI, path: str) -> list[str]:
+    """Every method that some route offers for a path: the framework tells those of the first alone."""
+    routes = (route for route in app.routes if isinstance(route, Route) and route.path_regex.match(path))
+    return sorted({method for route in routes for method in route.methods or ()})

@@ -12,9 +12,20 @@ if TYPE_CHECKING:
 
 
 def describe(app: FastAPI) -> None:
-    """Add the route. The document is made once, when it is first asked for."""
+    """Add the route, when all others are there."""
+    described = _described(app, app.state.service.connectors.names)
 
     @app.get("/openapi.json", include_in_schema=False, responses=errors())
     def document(who: Reader) -> dict[str, Any]:
         del who
-        return app.openapi()
+        return described
+
+
+def _described(app: FastAPI, providers: list[str]) -> dict[str, Any]:
+    """The document, with what is only known here: which providers there are to be named."""
+    found = app.openapi()
+    for path, name in (("/api/connectors/sync/{provider}", "provider"), ("/api/connectors/test", "name")):
+        for parameter in found["paths"][path]["post"]["parameters"]:
+            if parameter["name"] == name:
+                parameter["schema"]["enum"] = providers
+    return found

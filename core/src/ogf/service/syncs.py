@@ -50,10 +50,19 @@ class Syncs:
 
         Raises:
             UnknownProvider: no such plugin.
-            ConfigError: settings are missing, or a stream is unknown.
-            ApiError: 403, the provider's data belongs to another organisation; 409, the Idempotency-Key was used for
-                something else.
+            ConfigError: settings are missing.
+            ApiError: 422, a stream is unknown; 403, the provider's data belongs to another organisation; 409, the
+                Idempotency-Key was used for something else.
         """
+        known = [stream.name for stream in self._connectors.plugin(provider).provider.streams]
+        if unknown := [name for name in streams if name not in known]:
+            raise ApiError(
+                422,
+                "validation_failed",
+                f"{provider} has no stream {', '.join(unknown)}",
+                detail=f"it has {', '.join(known)}",
+                fields={"body.streams": f"they must be some of {', '.join(known)}"},
+            )
         window = Window(Month.parse(since) if since else None, Month.parse(until) if until else None)
         self._connectors.require_ready(provider, Options(tuple(streams), window, full))
         if org_id != self._connectors.org_of(provider):
