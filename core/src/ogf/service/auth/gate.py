@@ -64,7 +64,7 @@ class Gate:
             401,
             "unauthorized",
             "this needs a key",
-            detail="send Authorization: Bearer <key>; ogf token create makes one",
+            detail="send it as a bearer token, or in the header X-API-Key; ogf token create makes one",
         )
 
     def check(self, given: str, address: str) -> Principal:
