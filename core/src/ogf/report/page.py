@@ -29,7 +29,7 @@ def page(tables: Tables, made_at: dt.datetime) -> str:
     return _rendered(
         "page.html",
         tables,
-        style=Markup(_file("page.css")),  # noqa: S704 - our own file
+        style=Markup(style()),  # noqa: S704 - our own file
         months=_months(tables),
         made_at=made_at,
         version=__version__,
@@ -39,6 +39,11 @@ def page(tables: Tables, made_at: dt.datetime) -> str:
 def fragment(tables: Tables) -> str:
     """What the page says, without its head and its style: for a page that has its own. Raises as `page`."""
     return _rendered("body.html", tables)
+
+
+def style() -> str:
+    """The page's style sheet, for whoever shows a fragment."""
+    return _file("page.css")
 
 
 def _rendered(name: str, tables: Tables, **more: object) -> str:
