@@ -34,7 +34,7 @@ async function turn(given, wanted) {
     const nothing = Object.values(given).some(Boolean)
       ? "No activities for these filters. Clear them to see all."
       : "No activities are loaded yet: press Sync on the overview.";
-    at("activities-body").replaceChildren(table("Activities", columns(data), data, nothing), pager(given, data.length, first, next));
+    at("activities-body").replaceChildren(table(`Activities, rows ${count(first + 1)} to ${count(first + data.length)}`, columns(data), data, nothing), pager(given, data.length, first, next));
     announce(data.length ? `Rows ${count(first + 1)} to ${count(first + data.length)}` : "No rows");
   }, { retry: true });
 }
@@ -55,12 +55,12 @@ function columns(rows) {
     { title: "Period (UTC)", nowrap: true, cell: (row) => within(row.period_start, row.period_end) },
     { title: "Provider", nowrap: true, cell: (row) => row.provider },
     { title: "Stream", nowrap: true, cell: (row) => row.stream },
-    { title: "Account", cell: (row) => row.account_name || row.account_id },
-    { title: "Service", cell: (row) => row.service },
+    { title: "Account", nowrap: true, cell: (row) => row.account_name || row.account_id },
+    { title: "Service", nowrap: true, cell: (row) => row.service },
     { title: "Usage type", cell: (row) => row.usage_type },
     { title: "Region", nowrap: true, cell: (row) => row.region },
     { title: "Quantity", number: true, cell: (row) => number(row.quantity) },
-    { title: "Unit", cell: (row) => row.unit },
+    { title: "Unit", nowrap: true, cell: (row) => row.unit },
     { title: "Cost", number: true, cell: (row) => number(row.cost) },
     { title: "Currency", cell: (row) => (row.cost === null ? "" : row.currency) },
     { title: "Reported kg CO₂e", number: true, cell: (row) => carbon(row.emissions_kgco2e) },

@@ -33,7 +33,7 @@ export async function draw(params) {
 }
 
 function about(answer) {
-  if (!answer.total) return `${answer.accounting}-based, in ${answer.unit}.`;
+  if (!answer.total) return "";
   const sum = answer.total_kgco2e === null ? "" : `All rows together ${mass(answer.total_kgco2e).join(" ")}, ${answer.accounting}-based. `;
   const estimated = answer.estimated_share === null ? "" : `${share(answer.estimated_share)} of it is estimated, the rest is reported. `;
   const covered = answer.coverage.share === null ? "No usage is loaded. " : `${share(answer.coverage.share)} of usage rows have an estimate. `;
@@ -43,10 +43,11 @@ function about(answer) {
 function columns(rows) {
   const names = Object.keys(rows[0] ?? {});
   return [
-    ...names.filter((name) => TITLES[name]).map((name) => ({ title: TITLES[name], nowrap: name === "month", cell: (row) => cell(name, row[name]) })),
+    ...names.filter((name) => TITLES[name]).map((name) => ({ title: TITLES[name], nowrap: name !== "service", cell: (row) => cell(name, row[name]) })),
     ...names.filter((name) => MASSES[name]).map((name) => {
       const write = column(rows.map((row) => row[name]));
-      return { title: MASSES[name], number: true, cell: (row) => write(row[name]) };
+      const bound = name === "low_kgco2e" || name === "high_kgco2e"; // what is reported has none
+      return { title: MASSES[name], number: true, cell: (row) => (bound && row.basis === "reported" ? "" : write(row[name])) };
     }),
   ];
 }
@@ -57,6 +58,7 @@ function cell(name, value) {
 }
 
 function pager(answer, params) {
+  if (!answer.total) return "";
   if (answer.total_pages < 2) return el("p", { class: "note" }, many(answer.total, "row"));
   const to = (page, text) =>
     page >= 1 && page <= answer.total_pages ? el("a", { class: "button", href: link("breakdown", { ...params, page: page === 1 ? null : page }) }, text) : null;

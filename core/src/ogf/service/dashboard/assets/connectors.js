@@ -3,26 +3,35 @@ import { action, at, busy, el, show, tell } from "./dom.js";
 import { announce, attempt, problem, remark } from "./notice.js";
 import { bar } from "./progress.js";
 import { mayRun } from "./session.js";
-import { ago, count, share, time } from "./words.js";
+import { ago, count, many, share, time } from "./words.js";
 import { cancel, jobOf, known, sync, syncAll, test } from "./work.js";
 
 const SAID = { disconnected: "never synced", running: "running", connected: "connected", error: "error" };
 
 const cards = new Map();
+let buttons = null;
 
 /** Show what is known now. */
 export function draw() {
   const place = at("connectors");
   const names = known.connectors.map((each) => each.name);
-  if ([...cards.keys()].join() !== names.join() || cards.mayRun !== mayRun()) {
+  if ([...cards.keys()].join() !== names.join() || buttons !== mayRun()) {
     cards.clear();
-    cards.mayRun = mayRun();
+    buttons = mayRun();
     names.forEach((name) => cards.set(name, card(name)));
     place.replaceChildren(...[...cards.values()].map((each) => each.node));
     above();
   }
   known.connectors.forEach((each) => cards.get(each.name).update(each));
   if (!names.length) place.replaceChildren(el("p", { class: "nothing" }, "No provider is installed. Install one, as in pip install ogf-aws, and restart ogf serve."));
+}
+
+/** Say in its card how a job has ended; what went wrong stands there anyway. */
+export function ended(job) {
+  const said = cards.get(job.provider)?.said;
+  if (!said || job.error) return;
+  const loaded = job.progress.partitions_total ? `${many(job.row_count, "row")} loaded` : "nothing was new";
+  remark(said, `Sync ${job.status}: ${loaded}.`, job.status === "succeeded" ? "success" : "remark");
 }
 
 function above() {
@@ -87,12 +96,13 @@ function card(name) {
   );
   return {
     node,
+    said,
     update(each) {
       const job = jobOf(name);
       const shown = job ? "running" : each.status;
       state.className = `state ${shown}`;
       tell(state, job?.status === "queued" ? "queued" : (SAID[shown] ?? shown));
-      tell(facts.success, each.last_success_at ? `${time(each.last_success_at)} (${ago(each.last_success_at)})` : "never");
+      tell(facts.success, each.last_success_at ? `${time(each.last_success_at)}\n${ago(each.last_success_at)}` : "never");
       tell(facts.rows, count(each.rows));
       tell(facts.coverage, each.coverage === null ? "no usage loaded" : share(each.coverage));
       tell(facts.issues, count(each.issues));

@@ -24,7 +24,7 @@ async function cards(params) {
   const { coverage, basis, first_month: first, last_month: last } = summary;
   const months = first ? (first === last ? first : `${first} to ${last}`) : "no months";
   at("figures").replaceChildren(
-    ...["location", "market"].map((accounting) => total(accounting, footprint.rows, months)),
+    ...totals(footprint.rows, months),
     figure(
       "Usage with an estimate",
       coverage.share === null ? ["–", ""] : [share(coverage.share), ""],
@@ -34,16 +34,23 @@ async function cards(params) {
   );
 }
 
-/** The sum of one accounting, if it is whole for some account. */
-function total(accounting, all, months) {
-  const title = `Footprint, ${accounting}-based`;
-  const rows = all.filter((row) => row.accounting === accounting);
+/** The sum of each accounting that is whole for some account; the two are never added. */
+function totals(rows, months) {
+  const by = ["location", "market"].map((accounting) => [accounting, rows.filter((row) => row.accounting === accounting)]);
+  const largest = Math.max(...by.map(([, own]) => added(own)));
+  const providers = new Set(rows.map((row) => row.provider));
+  return by.map(([accounting, own]) => total(`Footprint, ${accounting}-based`, own, providers, largest, months));
+}
+
+function total(title, rows, providers, largest, months) {
   if (!rows.some((row) => row.complete)) return figure(title, ["–", ""], "No account has a whole figure by this accounting.");
   const sum = added(rows);
   const estimated = added(rows.filter((row) => row.basis === "estimated"));
-  const parts = [months, estimated ? `${share(sum ? estimated / sum : null)} estimated` : "all as providers report it"];
-  const lacking = rows.some((row) => !row.complete) ? " Some accounts lack scope 2: the sum is less than the whole." : "";
-  return figure(title, mass(sum), `${parts.join("; ")}.${lacking}`);
+  const said = [`${months}; ${estimated ? `${share(sum ? estimated / sum : null)} estimated` : "all as providers report it"}.`];
+  const here = new Set(rows.map((row) => row.provider));
+  if (here.size < providers.size) said.push(`Only ${[...here].join(" and ")} give it.`);
+  if (rows.some((row) => !row.complete)) said.push("Some accounts lack scope 2: the sum is less than the whole.");
+  return figure(title, mass(sum, largest), said.join(" "));
 }
 
 function figure(title, [value, unit], note, kind = "") {

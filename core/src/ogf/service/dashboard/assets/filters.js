@@ -50,7 +50,7 @@ export function draw({ view, params }) {
 
 function field(name, params, view) {
   if (name === "group_by") return grouping(groups(params).split(","));
-  const value = params[name] ?? "";
+  const value = params[name] ?? (name === "accounting" && view === "breakdown" ? "location" : "");
   const label = el("label", { for: `filter-${name}` }, LABELS[name]);
   return el("div", { class: "field" }, label, ...control(name, value, view));
 }

@@ -1,7 +1,7 @@
 // The latest syncs: jobs of the service, and runs of `ogf run` beside them. Rows are changed in place.
 import { action, at, el, show, tell } from "./dom.js";
 import { attempt } from "./notice.js";
-import { bar } from "./progress.js";
+import { words } from "./progress.js";
 import { mayRun } from "./session.js";
 import { count, time, took } from "./words.js";
 import { cancel, known, underWay } from "./work.js";
@@ -57,7 +57,6 @@ function row() {
   const facts = el("span", { class: "note" });
   const error = el("p", { class: "cause" });
   const hint = el("p", { class: "hint" });
-  const progress = bar("Progress");
   const said = el("div");
   let job = null;
   const stop = action("Cancel", () => attempt(said, () => cancel(job)), { class: "quiet" });
@@ -65,7 +64,6 @@ function row() {
     "li",
     {},
     el("div", { class: "job" }, provider, state, when, facts, stop),
-    progress.node,
     error,
     hint,
     said,
@@ -79,9 +77,7 @@ function row() {
       tell(state, each.status);
       tell(provider, each.provider);
       tell(when, time(each.at));
-      tell(facts, live ? `by ${each.by}` : ended(each));
-      show(progress.node, live && Boolean(job));
-      if (live && job) progress.update(job);
+      tell(facts, live ? `${job ? words(job) : "Under way"} · by ${each.by}` : ended(each));
       show(stop, live && Boolean(job) && mayRun());
       stop.setAttribute("aria-label", `Cancel the sync of ${each.provider}`);
       tell(error, each.error ?? "");

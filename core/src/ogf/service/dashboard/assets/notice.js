@@ -11,7 +11,7 @@ export function problem(place, error, again) {
       { class: "problem", role: "alert" },
       el("p", {}, el("strong", {}, told)),
       error.detail && el("p", {}, error.detail),
-      error.requestId && el("p", { class: "note" }, `In the service's log: ${error.requestId}`),
+      error.status >= 500 && error.requestId && el("p", { class: "note" }, `In the service's log: ${error.requestId}`),
       again && action("Try again", again),
     ),
   );

@@ -32,6 +32,7 @@ async function route({ moved = false } = {}) {
   );
   document.title = `${VIEWS[now.view]} · OffGridFlow`;
   at("unreadable").replaceChildren();
+  at(now.view).firstElementChild.after(at("under-title"));
   filters.draw(now);
   if (now.view !== "report") report.leave();
   if (now.view !== "overview") report.leaveMonths();
@@ -43,11 +44,11 @@ async function route({ moved = false } = {}) {
   await DRAWN[now.view](now.params);
 }
 
-async function entered() {
+async function entered({ moved = false } = {}) {
   show(at("filters"), true);
   show(at("views"), true);
   await Promise.all([watch(), attempt(at("unreadable"), filters.learn)]);
-  await route();
+  await route({ moved });
 }
 
 function left() {
@@ -57,6 +58,7 @@ function left() {
   report.leave();
   report.leaveMonths();
   for (const view of Object.keys(VIEWS)) show(at(view), false);
+  at("main").append(at("under-title"));
   for (const id of ["figures", "breakdown-body", "activities-body", "jobs"]) at(id).replaceChildren();
   at("unreadable").replaceChildren();
   show(at("filters"), false);
@@ -82,6 +84,7 @@ function drawWork() {
 /** A job has ended: say so, and show what it loaded. */
 async function jobEnded({ detail: job }) {
   announce(`${job.provider}: sync ${job.status}, ${many(job.row_count, "row")}${job.error ? `. ${job.error}` : ""}`);
+  connectors.ended(job);
   report.forget();
   if (!session.who) return;
   await attempt(at("unreadable"), filters.learn);
@@ -112,5 +115,5 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   at("main").focus();
 });
-session.wire(entered, left);
+session.wire(() => entered({ moved: true }), left);
 open();

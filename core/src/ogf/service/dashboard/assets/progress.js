@@ -29,6 +29,7 @@ export function bar(label) {
         line.removeAttribute("value");
       }
       tell(text, words(job));
+      text.title = text.textContent;
     },
   };
 }

@@ -14,10 +14,9 @@ export const forget = () => kept.clear();
 export async function draw(params) {
   const body = at("report-body");
   body.setAttribute("aria-busy", "true");
-  if (!body.children.length) body.replaceChildren(el("p", { class: "note" }, "Drawing the charts…"));
+  if (!body.children.length) body.replaceChildren(el("p", { class: "note waiting" }, "Drawing the charts…"));
   await attempt(at("unreadable"), async () => {
-    const found = await fragment(params);
-    body.replaceChildren(found);
+    body.replaceChildren(await fragment(params));
     contents(body);
     at("report-said").textContent = `${subject(params)} Masses are CO₂e. Location-based and market-based, reported and estimated figures are never added.`;
   }, { retry: true });
@@ -29,13 +28,15 @@ export function leave() {
   at("sections").replaceChildren();
 }
 
-/** Show the charts of the months, by the first accounting that has any. */
+/** Show the charts of the months, by the first accounting that has any. Their place is kept while they are drawn. */
 export async function drawMonths(params) {
   const place = at("months-drawn");
+  show(at("monthly"), true);
+  if (!place.children.length) place.replaceChildren(el("p", { class: "note waiting" }, "Drawing the charts…"));
   await attempt(place, async () => {
     const charts = (await fragment(params)).querySelector("#months .charts");
     show(at("monthly"), Boolean(charts));
-    if (charts) place.replaceChildren(charts);
+    place.replaceChildren(charts ?? "");
   });
 }
 
@@ -46,9 +47,14 @@ export function leaveMonths() {
 async function fragment(params) {
   const given = { ...period(params), provider: params.provider, accounting: params.accounting };
   const key = query(given);
-  if (!kept.has(key)) kept.set(key, await text("/dashboard/report", given));
+  if (!kept.has(key)) kept.set(key, text("/dashboard/report", given));
   const holder = document.createElement("template");
-  holder.innerHTML = kept.get(key);
+  try {
+    holder.innerHTML = await kept.get(key);
+  } catch (error) {
+    kept.delete(key);
+    throw error;
+  }
   return holder.content;
 }
 

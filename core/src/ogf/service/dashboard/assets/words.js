@@ -39,9 +39,9 @@ export function number(value) {
   return new Intl.NumberFormat("en", format).format(Number(value)).replace("-", "−");
 }
 
-/** Kilograms in the unit that suits them: [number, unit]. */
-export function mass(kilograms) {
-  const size = Math.abs(kilograms);
+/** Kilograms in the unit that suits the largest of what stands beside them: [number, unit]. */
+export function mass(kilograms, largest = kilograms) {
+  const size = Math.abs(largest);
   const [unit, scale] = size >= 1e6 ? ["kt", 1e6] : size >= 1000 ? ["t", 1000] : size >= 1 || size === 0 ? ["kg", 1] : ["g", 0.001];
   const format = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
   return [format.format(kilograms / scale).replace("-", "−"), `${unit} CO₂e`];

@@ -8,7 +8,11 @@ export const known = { connectors: [], jobs: [], runs: [] };
 
 const FAST = 1000;
 const SLOW = 15000;
+const AGAIN = 3000;
 const MOST_JOBS = 20;
+
+/** Jobs that were asked for here: their end is told even if it comes before they were seen under way. */
+const awaited = new Set();
 
 let timer = null;
 let watching = false;
@@ -38,23 +42,26 @@ export async function refresh() {
     const before = new Map(known.jobs.map((job) => [job.job_id, job]));
     Object.assign(known, { connectors, jobs, runs });
     for (const job of jobs) {
+      if (underWay(job)) continue;
       const was = before.get(job.job_id);
-      if (was && underWay(was) && !underWay(job)) tell("ended", job);
+      if (awaited.delete(job.job_id) || (was && underWay(was))) tell("ended", job);
     }
   });
 }
 
 /** Start a sync of one provider. */
 export async function sync(provider) {
-  await ask("POST", `/api/connectors/sync/${encodeURIComponent(provider)}`);
+  const job = await ask("POST", `/api/connectors/sync/${encodeURIComponent(provider)}`);
+  awaited.add(job.job_id);
   await refresh();
 }
 
-/** Start a sync of every enabled provider; returns how many began or go on. */
+/** Start a sync of every enabled provider; returns those that began or go on. */
 export async function syncAll() {
-  const started = await ask("POST", "/api/connectors/run");
+  const { jobs } = await ask("POST", "/api/connectors/run");
+  jobs.forEach((job) => awaited.add(job.job_id));
   await refresh();
-  return started.jobs;
+  return jobs;
 }
 
 /** End a job after its page. */
@@ -94,6 +101,8 @@ async function turn(does) {
   } catch (error) {
     if (watching) tell("trouble", error);
     if (!(error.status >= 0)) console.error(error);
+    schedule(AGAIN);
+    return;
   }
   schedule(known.jobs.some(underWay) ? FAST : SLOW);
 }
