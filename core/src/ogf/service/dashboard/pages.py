@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.routing import Match
 
-from ogf.report.page import fragment, style
+from ogf.report.page import fragment, month_charts, style
 from ogf.report.tables import Tables
 from ogf.service.answers import as_json
 from ogf.service.auth.gate import Reader, address_of
@@ -20,8 +20,11 @@ from ogf.service.routes.asked import Filter, Wired, choose, errors, key_of
 from ogf.service.routes.figures import EmissionsPage, emissions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import duckdb
 
+    from ogf.report.tables import Asked
     from ogf.service.auth.principal import Principal
     from ogf.service.service import Service
 
@@ -125,10 +128,13 @@ def sign_out(service: Wired, request: Request) -> Response:
 @router.get("/dashboard/report", include_in_schema=False, responses=errors())
 def report(service: Wired, who: Reader, request: Request, asked: Filter) -> Response:
     """The report's sections, charts and tables, as a piece of HTML."""
-    body = service.answers.kept(
-        key_of(request, who.org_id), lambda connection: fragment(Tables(connection, asked)).encode()
-    )
-    return Response(body, media_type="text/html; charset=utf-8")
+    return _piece(service, who, request, asked, fragment)
+
+
+@router.get("/dashboard/months", include_in_schema=False, responses=errors())
+def months(service: Wired, who: Reader, request: Request, asked: Filter) -> Response:
+    """The report's charts by month alone, as a piece of HTML: drawn in a fraction of its time."""
+    return _piece(service, who, request, asked, month_charts)
 
 
 @router.get("/dashboard/choices", include_in_schema=False, responses={200: {"model": Choices}, **errors()})
@@ -151,6 +157,15 @@ def choices(service: Wired, who: Reader, request: Request) -> Response:
 
     body = service.answers.kept(key_of(request, who.org_id), made)
     return Response(body, media_type="application/json")
+
+
+def _piece(
+    service: Service, who: Principal, request: Request, asked: Asked, drawn: Callable[[Tables], str]
+) -> Response:
+    body = service.answers.kept(
+        key_of(request, who.org_id), lambda connection: drawn(Tables(connection, asked)).encode()
+    )
+    return Response(body, media_type="text/html; charset=utf-8")
 
 
 def _session(service: Service, who: Principal) -> Session:

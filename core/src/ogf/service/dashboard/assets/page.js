@@ -35,7 +35,6 @@ async function route({ moved = false } = {}) {
   at(now.view).firstElementChild.after(at("under-title"));
   filters.draw(now);
   if (now.view !== "report") report.leave();
-  if (now.view !== "overview") report.leaveMonths();
   if (moved && shown !== now.view) {
     scrollTo(0, 0);
     at(`${now.view}-title`).focus({ preventScroll: true });
@@ -56,10 +55,9 @@ function left() {
   shown = null;
   report.forget();
   report.leave();
-  report.leaveMonths();
   for (const view of Object.keys(VIEWS)) show(at(view), false);
   at("main").append(at("under-title"));
-  for (const id of ["figures", "breakdown-body", "activities-body", "jobs"]) at(id).replaceChildren();
+  for (const id of ["figures", "months-drawn", "breakdown-body", "activities-body", "jobs"]) at(id).replaceChildren();
   at("unreadable").replaceChildren();
   show(at("filters"), false);
   show(at("views"), false);

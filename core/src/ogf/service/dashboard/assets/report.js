@@ -1,5 +1,4 @@
-// The report, as the server draws it: HTML that is escaped there. Only one copy is in the page at a time, for its
-// charts have ids.
+// The report, as the server draws it: HTML that is escaped there.
 import { period } from "./address.js";
 import { query, text } from "./api.js";
 import { at, el, show } from "./dom.js";
@@ -16,7 +15,7 @@ export async function draw(params) {
   body.setAttribute("aria-busy", "true");
   if (!body.children.length) body.replaceChildren(el("p", { class: "note waiting" }, "Drawing the charts…"));
   await attempt(at("unreadable"), async () => {
-    body.replaceChildren(await fragment(params));
+    body.replaceChildren(await fragment("report", params));
     contents(body);
     at("report-said").textContent = `${subject(params)} Masses are CO₂e. Location-based and market-based, reported and estimated figures are never added.`;
   }, { retry: true });
@@ -34,20 +33,16 @@ export async function drawMonths(params) {
   show(at("monthly"), true);
   if (!place.children.length) place.replaceChildren(el("p", { class: "note waiting" }, "Drawing the charts…"));
   await attempt(place, async () => {
-    const charts = (await fragment(params)).querySelector("#months .charts");
+    const charts = (await fragment("months", params)).querySelector(".charts");
     show(at("monthly"), Boolean(charts));
     place.replaceChildren(charts ?? "");
   });
 }
 
-export function leaveMonths() {
-  at("months-drawn").replaceChildren();
-}
-
-async function fragment(params) {
+async function fragment(name, params) {
   const given = { ...period(params), provider: params.provider, accounting: params.accounting };
-  const key = query(given);
-  if (!kept.has(key)) kept.set(key, text("/dashboard/report", given));
+  const key = `/dashboard/${name}${query(given)}`;
+  if (!kept.has(key)) kept.set(key, text(key));
   const holder = document.createElement("template");
   try {
     holder.innerHTML = await kept.get(key);
