@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from ogf import __version__
 from ogf.report import charts, comparisons, notes
-from ogf.report.sections import sections
+from ogf.report.sections import months, sections
 
 if TYPE_CHECKING:
     import datetime as dt
 
+    from jinja2 import Environment
+
     from ogf.report.tables import Tables
+
+_TEMPLATES = ("page.html", "body.html", "charts.html")
 
 
 def page(tables: Tables, made_at: dt.datetime) -> str:
@@ -29,7 +33,7 @@ def page(tables: Tables, made_at: dt.datetime) -> str:
     return _rendered(
         "page.html",
         tables,
-        style=Markup(_file("page.css")),  # noqa: S704 - our own file
+        style=Markup(style()),  # noqa: S704 - our own file
         months=_months(tables),
         made_at=made_at,
         version=__version__,
@@ -41,29 +45,49 @@ def fragment(tables: Tables) -> str:
     return _rendered("body.html", tables)
 
 
+def month_charts(tables: Tables) -> str:
+    """The footprint by month as charts, by the first accounting that has any; empty without. Raises as `page`."""
+    charts.require()
+    panel = next(iter(months(tables).panels), None)
+    return _environment().get_template("charts.html").render(panel=panel) if panel else ""
+
+
+def style() -> str:
+    """The page's style sheet, for whoever shows a fragment."""
+    return _file("page.css")
+
+
 def _rendered(name: str, tables: Tables, **more: object) -> str:
     charts.require()
+    return (
+        _environment()
+        .get_template(name)
+        .render(
+            clouds=comparisons.clouds(tables["clouds"]),
+            sections=sections(tables),
+            factors=comparisons.factors(tables["factors"]),
+            basis=notes.basis(tables.connection),
+            orgs=tables.organisations(),
+            providers=tables.asked.providers,
+            accountings=tables.asked.accountings,
+            **more,
+        )
+    )
+
+
+def _environment() -> Environment:
     from jinja2 import DictLoader, Environment, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(
-        loader=DictLoader({each: _file(each) for each in ("page.html", "body.html")}),
+        loader=DictLoader({each: _file(each) for each in _TEMPLATES}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["chart"] = Markup  # drawn by us, escaped as XML
-    return environment.get_template(name).render(
-        clouds=comparisons.clouds(tables["clouds"]),
-        sections=sections(tables),
-        factors=comparisons.factors(tables["factors"]),
-        basis=notes.basis(tables.connection),
-        orgs=tables.organisations(),
-        providers=tables.asked.providers,
-        accountings=tables.asked.accountings,
-        **more,
-    )
+    return environment
 
 
 def _file(name: str) -> str:

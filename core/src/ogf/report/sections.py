@@ -54,13 +54,18 @@ def sections(tables: Tables) -> list[Section]:
     """Every part of the page, in order."""
     asked = tables.accountings()
     return [
-        _months(tables["months"], asked),
+        months(tables),
         _ranked(tables["services"], "service", "By service", asked),
         _ranked(tables["regions"], "region", "By region", asked),
         _reconciliation(tables["reconciliation"]),
         _coverage(tables["coverage"], tables["uncovered"]),
         _restatements(tables["restatements"]),
     ]
+
+
+def months(tables: Tables) -> Section:
+    """The footprint by month and scope, one panel for each accounting."""
+    return _months(tables["months"], tables.accountings())
 
 
 def _months(table: Table, accountings: Sequence[str]) -> Section:
