@@ -61,6 +61,7 @@ class Crew:
 
     def _extract(self, work: Work, chain: Chain) -> None:
         """A worker's task: everything it has to say goes through the queue, its end included."""
+        pages = work.watched.pages()
         try:
             self._refuse_stopped(work)
             if work.error is not None or self.aborted:
@@ -72,10 +73,14 @@ class Crew:
                 plugin=self.plugin,
                 cancel=self.cancel,
                 done=lambda facts: self._page_done(work, facts),
+                pages=pages,
             )
         except BaseException as error:  # noqa: BLE001 - handed to the driver, which decides
-            self.events.put((work, self._judged(work, error)))
+            found = self._judged(work, error)
+            pages.failed(found)
+            self.events.put((work, found))
         finally:
+            pages.close()
             self.events.put((work, None))
 
     def _judged(self, work: Work, error: BaseException) -> BaseException:

@@ -38,6 +38,7 @@ def provider() -> Provider:
                 keeps_history=True,
                 unique_ids=True,
                 title="Azure carbon emissions",
+                span="azure.ingest_emissions_api",
                 page_event="azure emissions page processed",
             ),
             Stream(
@@ -60,6 +61,7 @@ def provider() -> Provider:
                 # The first of its budgets as a rate: while one is spent, this stream alone waits.
                 rate_limit_per_sec=1.2,
                 title="Azure cost query",
+                span="azure.ingest_cost_management",
                 page_event="azure cost page processed",
             ),
             Stream(
