@@ -202,7 +202,7 @@ class Watch:
 
     def restarted(self, partition: WatchedPartition, error: SourceError) -> None:
         """Tell of a partition that is read once more from its beginning: what is above it has not failed."""
-        partition.node.record(error)
+        partition.node.fail(error, alone=True)
         self._leave(partition)
 
     def settled(

@@ -86,6 +86,8 @@ class Pipeline:
         for thread in closing:
             thread.join(max(0.0, deadline - time.monotonic()))
         late = any(thread.is_alive() for thread in closing)
+        for account in self._accounts.values():
+            account.closed = True  # nobody reads what a straggler has to say
         self._hearsay.end()
         return _lines(self._accounts.values(), late=f"it did not answer within {timeout:g} s" if late else "")
 
@@ -97,6 +99,7 @@ class _Account:
         self.signal = signal
         self.target = target
         self.under_way = False
+        self.closed = False
         self.trouble = ""
 
     def begins(self) -> None:
@@ -107,7 +110,9 @@ class _Account:
         if well:
             self.trouble = ""
         elif not self.trouble:
-            self.trouble = why or "it refused them"
+            self.trouble = why or "no answer in time"
+            if self.closed:
+                return
             structlog.get_logger("ogf").warning(
                 "telemetry", message=f"{self.signal} are not sent to {self.target}", error=self.trouble
             )

@@ -100,10 +100,10 @@ class Recorded(Node):
             self._span.add_event("exception", self._told({**known, "error_class": _class(error)}))
             self._fail(error)
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, *, alone: bool = False) -> None:
         if not isinstance(error, Cancelled):
             self._fail(error)
-            if self._parent is not None:
+            if self._parent is not None and not alone:
                 self._parent.fail(error)
 
     def end(self, at: int | None = None) -> None:

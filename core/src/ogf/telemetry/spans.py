@@ -40,8 +40,8 @@ class Node:
     def record(self, error: BaseException) -> None:
         """Note an error in the span it happened in, with its class, and that the span failed."""
 
-    def fail(self, error: BaseException) -> None:
-        """Say that this span, and so all above it, failed because of an error that another one recorded."""
+    def fail(self, error: BaseException, *, alone: bool = False) -> None:
+        """Say that this span, and so all above it unless `alone`, failed because of an error that is recorded."""
 
     def end(self, at: int | None = None) -> None:
         """Close the span, once; `at` in nanoseconds since 1970, None is now."""
