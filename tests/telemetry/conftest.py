@@ -58,7 +58,7 @@ def recorded() -> Iterator[Recorded]:
 def exposed() -> Iterator[Any]:
     """Metrics kept for Prometheus; gives the text that it is shown."""
     telemetry.setup(prometheus=True, environ={})
-    yield lambda: metrics.exposition()[0].decode()
+    yield lambda: metrics.exposition()[0].decode()  # noqa: PLW0108 - what it will be then
     assert telemetry.shutdown() == []
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 import structlog
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from ogf import telemetry
 from ogf.errors import ConfigError, ErrorClass
 from ogf.hookspecs import Stream
 from ogf.telemetry import metrics
@@ -16,6 +21,8 @@ from ogf.telemetry.reasons import OTHER, REASON_LABELS, label_of
 from ogf.testing.provider import FakeCloud, refused, throttled
 
 ROOT = Path(__file__).parents[2]
+ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
+DASHBOARD = ROOT / "deploy/grafana/dashboard.json"
 DOCUMENTED = {
     "ingestion_success_total": {"connector", "stream"},
     "ingestion_failure_total": {"connector", "stream", "error_class"},
@@ -44,8 +51,14 @@ def row(**values):
     return {"account_id": "a", "service": "EC2", "category": "cloud_compute", "location": "GLOBAL"} | values
 
 
-def eventful(db):
-    """Two runs: one with a failure, a retry, a quarantined row, an unmapped region and waits; one that succeeds."""
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """What Prometheus is shown after two runs.
+
+    One has a failure, a retry, a quarantined row, an unmapped region and waits; the other succeeds.
+    """
+    db = tmp_path_factory.mktemp("runs") / "ogf.duckdb"
+    telemetry.setup(prometheus=True, environ={})
     cloud = FakeCloud(streams=(Stream("carbon"), Stream("cur", rate_limit_per_sec=0.5)))
     refuse = row(_reject=f"line 7: too many columns {SECRET}")
     cloud.put("2026-01", [[row()], [row(), refuse]], version="1")
@@ -54,9 +67,12 @@ def eventful(db):
     cloud.put("2026-01", [[row()], [row()]], version="1", stream="cur")
     cloud.fail(throttled(retry_after=1), key="2026-01", page=1, stream="carbon")
     cloud.fail(refused(ErrorClass.NOT_FOUND, f"secret={SECRET}"), key=f"gone?token={SECRET}")
-    first = cloud.run(db, max_reject_share=0.5)
-    second = cloud.run(db, max_reject_share=0.5)
-    return first, second
+    with structlog.testing.capture_logs():
+        statuses = [cloud.run(db, max_reject_share=0.5).status for _ in range(2)]
+    assert statuses == ["partial", "succeeded"]
+    text = metrics.exposition()[0].decode()
+    assert telemetry.shutdown() == []
+    return text
 
 
 def samples(text):
@@ -71,13 +87,14 @@ def value(found, name, **labels):
     return found[(name, *sorted({"connector": "fake", **labels}.items()))]
 
 
-def test_b113_the_exported_names_and_labels_and_what_they_count(tmp_path, exposed):
-    first, second = eventful(tmp_path / "ogf.duckdb")
-    assert (first.status, second.status) == ("partial", "succeeded")
-    text = exposed()
-    found = samples(text)
-    own = {name for name, *_ in found if name.startswith("ingestion_")}
-    assert {re.sub(r"(?<=_seconds)_(bucket|count|sum)$", "", name) for name in own} == DOCUMENTED.keys()
+def bare(name):
+    """The name of a metric, of a histogram's series too."""
+    return re.sub(r"(?<=_seconds)_(bucket|count|sum)$", "", name)
+
+
+def test_b113_the_exported_names_and_labels_and_what_they_count(shown):
+    found = samples(shown)
+    assert {bare(name) for name, *_ in found if name.startswith("ingestion_")} == DOCUMENTED.keys()
     for name, *labels in found:
         if name in DOCUMENTED:
             assert {label for label, _ in labels} == DOCUMENTED[name]
@@ -100,7 +117,55 @@ def test_b113_the_exported_names_and_labels_and_what_they_count(tmp_path, expose
         assert value(found, name, **labels) == expected, (name, labels)
     assert value(found, "ingestion_rate_limit_wait_seconds_count") >= 1
     assert value(found, "ingestion_last_success_timestamp") > 1_700_000_000
-    assert SECRET not in text
+    assert SECRET not in shown
+
+
+def expressions():
+    """Every query of the example alert rules and of the dashboard, by where it stands."""
+    for rule in yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]:
+        yield rule["alert"], rule["expr"]
+    dashboard = json.loads(DASHBOARD.read_text())
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+    for variable in dashboard["templating"]["list"]:
+        if "definition" in variable:
+            yield variable["name"], variable["definition"]
+
+
+def test_b116_alert_rules_and_dashboard_use_only_metrics_and_labels_that_a_run_emits(shown):
+    emitted = {}
+    for name, *labels in samples(shown):
+        emitted.setdefault(name, set()).update(label for label, _ in labels)
+    used = set()
+    for where, expression in expressions():
+        names = set(re.findall(r"\bingestion_\w+", expression))
+        assert names <= emitted.keys(), where
+        have = set.union(*(emitted[name] for name in names))
+        groups = [
+            word.strip()
+            for part in re.findall(r"\b(?:by|on) \(([^)]*)\)", expression)
+            for word in part.split(",")
+        ]
+        assert set(groups) <= have, where
+        assert set(re.findall(r"[{,](\w+)[!=]", expression)) <= have, where
+        used |= {bare(name) for name in names}
+    assert used >= DOCUMENTED.keys() - {"ingestion_success_total"}, "each is worth a look"
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="Debian's package prometheus has promtool")
+def test_b116_prometheus_takes_the_alert_rules_and_they_fire_where_they_should():
+    rules = Path(__file__).with_name("alerts.promtool.yaml")
+    for words in (("check", "rules", ALERTS), ("test", "rules", rules)):
+        done = subprocess.run(["promtool", *words], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_page_has_the_table_of_all_metrics():
+    page = (ROOT / "docs/how-to/telemetry.md").read_text()
+    for metric in metrics.METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        assert f"| `{metric.name}` | {metric.kind} | {labels} | {metric.meaning} |" in page
 
 
 def test_a_run_that_ends_with_an_error_is_a_failed_job_and_a_success_of_before_stays(tmp_path, exposed):
