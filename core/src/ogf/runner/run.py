@@ -105,7 +105,6 @@ class ProviderRun:
         streams = self._streams(options)
         result = RunResult(self.name, self.org_id)
         self.warehouse.require_folder()
-        self.log.info("starting ingestion", streams=streams, window=str(options.window))
         with self.alone():
             books = self.books()
             started = books.start(window=str(options.window))
@@ -115,6 +114,9 @@ class ProviderRun:
             result.run_id = started.run.run_id
             watch.began(result.run_id)
             self.log = self.log.bind(run=result.run_id)
+            self.log.info(
+                "starting ingestion", streams=streams, window=str(options.window), run_id=result.run_id
+            )
             unfinished = frozenset(load.stream for load in started.unfinished)
             planner = self._planner(options, started.states, unfinished)
             self._run(planner, streams, books, started, result, watch)

@@ -133,7 +133,7 @@ class Watch:
     provider: Provider
     mask: Callable[[str], str]
     _streams: dict[str, _WatchedStream] = field(default_factory=dict)
-    _under_way: list[WatchedPartition] = field(default_factory=list)
+    _under_way: set[WatchedPartition] = field(default_factory=set)
     _ended: bool = False
 
     def __enter__(self) -> Self:
@@ -197,7 +197,7 @@ class Watch:
 
     def partition(self, planned: Planned, *, attempt: int) -> WatchedPartition:
         partition = WatchedPartition(self._streams[planned.partition.stream].node, planned, attempt)
-        self._under_way.append(partition)
+        self._under_way.add(partition)
         return partition
 
     def restarted(self, partition: WatchedPartition, error: SourceError) -> None:

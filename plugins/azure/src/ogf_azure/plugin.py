@@ -39,7 +39,7 @@ def provider() -> Provider:
                 unique_ids=True,
                 title="Azure carbon emissions",
                 span="azure.ingest_emissions_api",
-                page_event="azure emissions page processed",
+                page_event="emissions page processed",
             ),
             Stream(
                 "focus",
@@ -69,7 +69,7 @@ def provider() -> Provider:
                 description="Microsoft Cloud for Sustainability (preview)",
                 keeps_history=True,
                 title="Microsoft Cloud for Sustainability",
-                page_event="azure emissions page processed",
+                page_event="emissions page processed",
             ),
         ),
         lookups={
