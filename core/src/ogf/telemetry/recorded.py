@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _KEY = contexts.create_key("ogf-span")
 _LONGEST_TEXT = 2000
 
+Told = str | int | float | bool
+
 
 class Spans:
     """Opens spans of a provider; an `ogf.telemetry.spans.Recorder`."""
@@ -37,7 +39,12 @@ class Spans:
         above = self.here()
         parent = above if isinstance(above, Recorded) else None
         return Recorded(
-            self._tracer, name, parent=parent, around=contexts.get_current(), mask=mask, identity=identity
+            self._tracer,
+            name,
+            parent=parent,
+            around=contexts.get_current(),
+            mask=mask,
+            identity=_told(identity, mask),
         )
 
     def here(self) -> Node:
@@ -46,7 +53,7 @@ class Spans:
 
 
 class Recorded(Node):
-    """One span and its place in the tree."""
+    """One span and its place in the tree. `identity` is masked already: all spans below carry the same texts."""
 
     def __init__(
         self,
@@ -56,14 +63,14 @@ class Recorded(Node):
         parent: Recorded | None,
         around: Context,
         mask: Callable[[str], str],
-        identity: Mapping[str, Value],
+        identity: Mapping[str, Told],
     ) -> None:
         self._tracer = tracer
         self._parent = parent
         self._mask = mask
         self._identity = dict(identity)
         self._failed = False
-        self._span = tracer.start_span(name, context=around, attributes=self._told(identity))
+        self._span = tracer.start_span(name, context=around, attributes=self._identity)
         self._context = contexts.set_value(_KEY, self, set_span_in_context(self._span, around))
 
     def child(self, name: str, **attributes: Value) -> Node:
@@ -79,16 +86,17 @@ class Recorded(Node):
         return node
 
     def identify(self, **attributes: Value) -> None:
-        self._identity.update(attributes)
-        self.set(**attributes)
+        told = _told(attributes, self._mask)
+        self._identity.update(told)
+        self._span.set_attributes(told)
 
     def set(self, **attributes: Value) -> None:
         if self._span.is_recording():
-            self._span.set_attributes(self._told(attributes))
+            self._span.set_attributes(_told(attributes, self._mask))
 
     def event(self, name: str, **attributes: Value) -> None:
         if self._span.is_recording():
-            self._span.add_event(name, self._told(attributes))
+            self._span.add_event(name, _told(attributes, self._mask))
 
     def record(self, error: BaseException) -> None:
         # Not `record_exception`: its stack trace would quote causes that nobody masked.
@@ -97,7 +105,7 @@ class Recorded(Node):
                 "exception.type": type(error.__cause__ or error).__name__,
                 "exception.message": _message(error),
             }
-            self._span.add_event("exception", self._told({**known, "error_class": _class(error)}))
+            self._span.add_event("exception", _told({**known, "error_class": _class(error)}, self._mask))
             self._fail(error)
 
     def fail(self, error: BaseException, *, alone: bool = False) -> None:
@@ -123,17 +131,15 @@ class Recorded(Node):
         if self._span.is_recording() and not self._failed:
             self._failed = True
             self.set(error_class=_class(error))
-            self._span.set_status(Status(StatusCode.ERROR, self._text(_message(error))))
+            self._span.set_status(Status(StatusCode.ERROR, self._mask(_message(error))[:_LONGEST_TEXT]))
 
-    def _told(self, attributes: Mapping[str, Value]) -> dict[str, str | int | float | bool]:
-        return {
-            name: self._text(value) if isinstance(value, str) else value
-            for name, value in attributes.items()
-            if value is not None
-        }
 
-    def _text(self, text: str) -> str:
-        return self._mask(str(text))[:_LONGEST_TEXT]
+def _told(attributes: Mapping[str, Value], mask: Callable[[str], str]) -> dict[str, Told]:
+    return {
+        name: mask(str(value))[:_LONGEST_TEXT] if isinstance(value, str) else value
+        for name, value in attributes.items()
+        if value is not None
+    }
 
 
 def _message(error: BaseException) -> str:
