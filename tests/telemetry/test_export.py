@@ -126,8 +126,9 @@ def test_which_signals_are_sent(environ, tracing, sent, monkeypatch) -> None:
 
     monkeypatch.setattr("ogf.telemetry.otlp.Pipeline", pipeline)
     telemetry.setup(tracing=tracing, environ=environ)
-    telemetry.shutdown()
+    lines = telemetry.shutdown()
     assert taken == ([sent] if sent else [])
+    assert [line.endswith("pip install 'ogf[telemetry]'") for line in lines] == [True] * len(taken)
 
 
 @pytest.mark.parametrize(

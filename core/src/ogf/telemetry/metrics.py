@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from ogf.errors import ConfigError, ErrorClass
@@ -101,6 +102,7 @@ METRICS = (
 
 _instruments: dict[str, Any] = {}
 _registry: CollectorRegistry | None = None
+_scraping = Lock()  # the exporter hands what it collected to whoever asks next
 
 
 def use(provider: MeterProvider | None, *, registry: CollectorRegistry | None = None) -> None:
@@ -169,4 +171,5 @@ def exposition() -> tuple[bytes, str]:
         )
     from prometheus_client import generate_latest
 
-    return generate_latest(_registry), CONTENT_TYPE
+    with _scraping:
+        return generate_latest(_registry), CONTENT_TYPE
