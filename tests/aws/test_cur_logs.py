@@ -26,7 +26,7 @@ def test_b115_a_run_logs_its_stages_with_their_fields(tmp_path, events):
     put_legacy(folder_put(tmp_path / "exports"), [gz(csv_file(lines(3)))])
     Warehouse(tmp_path / "ogf.duckdb", tmp_path / "exports").run()
     logged = events()
-    assert {"provider", "streams", "window"} <= logged["starting ingestion"].keys()
+    assert {"provider", "streams", "window", "run_id"} <= logged["starting ingestion"].keys()
     assert {"files", "total_size_mb", "assembly_id"} <= logged["s3 manifest parsed"].keys()
     page = logged["s3 file processed"]
     assert (page["records"], page["level"]) == (3, "debug")

@@ -63,6 +63,7 @@ class Stream:
             `max_cost_usd` of the stream's section, if it has one.
         title: what logs call it: "failed to ingest S3 CUR".
         page_event: the log event of a finished page.
+        span: what the stream's span is called, if not `<provider>.ingest_<name>`.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Stream:
     page_price: Decimal = Decimal(0)
     title: str = ""
     page_event: str = "page processed"
+    span: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,9 +12,12 @@ from ogf.cli.output import counted
 from ogf.errors import OgfError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ogf.cli.progress import Lines
+    from ogf.config import Config
+    from ogf.plugins import Plugin
     from ogf.runner.report import RunResult
     from ogf.window import Month
 
@@ -95,7 +98,7 @@ def command(
         for error in broken
     ]
     several = len(plugins) + len(broken) > 1
-    with stopping(cancel):
+    with stopping(cancel), _telemetry(config, plugins):
         for plugin in plugins:
             if cancel.is_set():
                 break
@@ -122,6 +125,24 @@ def command(
     return (
         errors[0].exit_code if len(errors) == len(plugins) + len(broken) else overall(results, strict=strict)
     )
+
+
+@contextmanager
+def _telemetry(config: Config, plugins: Sequence[Plugin]) -> Iterator[None]:
+    """Send spans and metrics of the command, if the environment or the configuration says where to."""
+    from ogf.redaction import Redactor
+    from ogf.telemetry import masked, setup, shutdown
+    from ogf.telemetry.spans import ingestion_run
+
+    setup(tracing=config.settings.telemetry.tracing)
+    try:
+        with ingestion_run(
+            Redactor(config.secrets()).text, providers=",".join(plugin.provider.name for plugin in plugins)
+        ):
+            yield
+    finally:
+        for line in shutdown():
+            click.echo(masked(line), err=True)
 
 
 def _shown(show: Lines) -> AbstractContextManager[Any]:

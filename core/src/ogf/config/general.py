@@ -76,7 +76,11 @@ class Auth(Section):
 
 
 class Telemetry(Section):
-    tracing: Flag = Field(default=False, json_schema_extra=_env("TRACING_ENABLED"))
+    tracing: Flag | None = Field(
+        default=None,
+        description="send spans: if not set, where an OTEL_* variable says so; false sends none at all",
+        json_schema_extra=_env("TRACING_ENABLED"),
+    )
     log_format: Literal["console", "json"] = Field(default="console", json_schema_extra=_env("LOG_FORMAT"))
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", json_schema_extra=_env("LOG_LEVEL")

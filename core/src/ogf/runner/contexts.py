@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ogf.runner.classify import classify
 from ogf.runner.context import Connections, FactCache, TaskContext, scratch_folder
 from ogf.runner.retry import Retry
+from ogf.runner.watch import retrying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -115,6 +116,7 @@ class Contexts:
                 log=log,
                 budget_seconds=shop.config.settings.runner.time_budget,
                 mask=shop.mask,
+                on_retry=retrying(shop.plugin.provider.name, stream),
             ),
         )
         return ctx

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ogf.runner.clock import Cancel
     from ogf.runner.contexts import Contexts
     from ogf.runner.spool import SegmentFacts
+    from ogf.runner.watch import Pages
     from ogf.runner.work import Work
 
 _ALL = ("", "*")
@@ -61,7 +62,9 @@ class Crew:
 
     def _extract(self, work: Work, chain: Chain) -> None:
         """A worker's task: everything it has to say goes through the queue, its end included."""
+        pages: Pages | None = None
         try:
+            pages = work.watched.pages()
             self._refuse_stopped(work)
             if work.error is not None or self.aborted:
                 return
@@ -72,11 +75,21 @@ class Crew:
                 plugin=self.plugin,
                 cancel=self.cancel,
                 done=lambda facts: self._page_done(work, facts),
+                pages=pages,
             )
         except BaseException as error:  # noqa: BLE001 - handed to the driver, which decides
-            self.events.put((work, self._judged(work, error)))
+            found = self._judged(work, error)
+            self.events.put(
+                (work, found)
+            )  # before anything else: a lost error would publish half a partition
+            if pages is not None:
+                pages.failed(found)
         finally:
-            self.events.put((work, None))
+            try:
+                if pages is not None:
+                    pages.close()
+            finally:
+                self.events.put((work, None))
 
     def _judged(self, work: Work, error: BaseException) -> BaseException:
         """Class an error in the worker, before its next task: that one may not be worth trying any more."""

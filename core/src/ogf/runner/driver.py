@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ogf.runner.planner import Planner
     from ogf.runner.report import Reporter, RunResult
     from ogf.runner.spool import Spool
+    from ogf.runner.watch import Watch
 
 # Segments wait for company before the warehouse is opened for them: it costs some 20 ms each time.
 _APPEND_BYTES = 8 << 20
@@ -59,6 +60,7 @@ class Driver:
         contexts: Contexts,
         planner: Planner,
         rules: Rules,
+        watch: Watch,
         log: Any,
     ) -> None:
         self.plugin = plugin
@@ -71,6 +73,7 @@ class Driver:
         self.contexts = contexts
         self.planner = planner
         self.rules = rules
+        self.watch = watch
         self.log = log
         self._crew = Crew(plugin, contexts, cancel, rules.max_pages, log)
         self._restarts: dict[tuple[str, str], int] = {}
@@ -115,7 +118,11 @@ class Driver:
             open_load = loads[partition.stream, partition.key]
             folder = self.spool.load_folder(partition.stream, item.digest, open_load.load.load_id)
             where = f"{self.plugin.provider.name} {partition.stream} {partition.key}"
-            works.append(Work(item, open_load, folder, where, chains_left=len(partition.requests)))
+            attempt = 1 + self._restarts.get((partition.stream, partition.key), 0)
+            watched = self.watch.partition(item, attempt=attempt)
+            works.append(
+                Work(item, open_load, folder, where, chains_left=len(partition.requests), watched=watched)
+            )
         return works
 
     def _take(self, works: list[Work]) -> Work | None:
@@ -153,24 +160,29 @@ class Driver:
         with self.books.warehouse.writing() as connection:
             append_segments(connection, batch)
         for work in works:
+            work.watched.appended(len(work.waiting))
             work.waiting = []
 
     def _settle(self, work: Work, again: list[Planned]) -> None:
         """All chains of a partition have ended: publish it, keep what there was, or plan it again."""
+        failure: SourceError | None = None
         try:
             if work.error is not None:
                 raise work.error
-            self._confirm(work)
+            with work.watched.confirming():
+                self._confirm(work)
             outcome = self._publish(work)
         except SourceError as error:
             if self.cancel.is_set():
                 return
-            final = self._restart(work, again, error) if error.restart else error
-            if final is None:
+            failure = self._restart(work, again, error) if error.restart else error
+            if failure is None:
+                self.watch.restarted(work.watched, error)
                 return
-            outcome = self._failed(work, final)
+            outcome = self._failed(work, failure)
         self.result.partitions.append(outcome)
         self.reporter.finished(outcome)
+        self.watch.settled(work.watched, outcome, failure)
 
     def _confirm(self, work: Work) -> None:
         self.cancel.raise_if_set()
@@ -208,7 +220,7 @@ class Driver:
                     account=planned.account,
                 )
             reason = "content changed" if reason == "no version" else reason
-        with self.books.warehouse.writing() as connection:
+        with work.watched.commit() as span, self.books.warehouse.writing() as connection:
             if work.waiting:
                 append_segments(connection, {work.open_load.load.load_id: work.waiting})
                 work.waiting = []
@@ -221,6 +233,8 @@ class Driver:
                 max_reject_share=self.rules.max_reject_share,
                 drop_zero_emissions=self.contexts.shop.accounts[planned.account].drop_zero_emissions,
             )
+            span.set(rows=published.rows, rejected=published.rejected)
+        self.watch.quarantined(work.key[0], published.reasons)
         self.spool.drop(work.folder)
         if published.repeated:
             self.result.notices.append(

@@ -7,6 +7,7 @@ fetched twice.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ogf.plugins import Plugin
     from ogf.runner.clock import Cancel
     from ogf.runner.context import TaskContext
+    from ogf.runner.watch import Pages
+    from ogf.telemetry.spans import Node
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def extract_chain(
     plugin: Plugin,
     cancel: Cancel,
     done: Callable[[SegmentFacts], None],
+    pages: Pages,
 ) -> None:
     """Run a chain to its end, reporting each segment. A cancel ends it after the page under way.
 
@@ -67,11 +71,14 @@ def extract_chain(
         cancel.raise_if_set()
         guard.admit({"key": request.key, "params": dict(request.params)})
         path = segment_path(chain.folder, chain.request, page)
-        facts = _finished(path, chain=chain, ctx=ctx)
-        if facts is None:
-            _make_segment(request, path, chain=chain, ctx=ctx, plugin=plugin)
-            facts = read_segment(ctx.duckdb, path, hashed=chain.hashed)
-        guard.page_done(facts.rows + facts.rejected, has_more=facts.footer.next is not None)
+        with pages.page(page + 1) as span:
+            facts = _finished(path, chain=chain, ctx=ctx)
+            span.set(resumed=facts is not None)
+            if facts is None:
+                _make_segment(request, path, chain=chain, ctx=ctx, plugin=plugin, span=span)
+                facts = read_segment(ctx.duckdb, path, hashed=chain.hashed)
+            span.set(rows=facts.rows, rejected=facts.rejected)
+            guard.page_done(facts.rows + facts.rejected, has_more=facts.footer.next is not None)
         ctx.log.debug(
             chain.page_event,
             key=request.key,
@@ -95,8 +102,16 @@ def _finished(path: Path, *, chain: Chain, ctx: TaskContext) -> SegmentFacts | N
         return None
 
 
-def _make_segment(request: Request, path: Path, *, chain: Chain, ctx: TaskContext, plugin: Plugin) -> None:
-    page: Page = plugin.fetch(ctx, request) if chain.local else ctx.retry.call(plugin.fetch, ctx, request)
+def _make_segment(
+    request: Request, path: Path, *, chain: Chain, ctx: TaskContext, plugin: Plugin, span: Node
+) -> None:
+    attempts = count(1)
+
+    def fetch() -> Page:
+        span.set(attempts=next(attempts))
+        return plugin.fetch(ctx, request)
+
+    page: Page = fetch() if chain.local else ctx.retry.call(fetch)
     passing("page.fetched")
     file = page.data if isinstance(page.data, File) else None
     where = f"{chain.where}, {file.uri if file else request.key}"

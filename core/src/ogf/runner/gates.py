@@ -15,7 +15,7 @@ from ogf.errors import ErrorClass, SourceError
 from ogf.runner.limiter import TokenBucket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ogf.config import ProviderSettings
     from ogf.hookspecs import Stream
@@ -93,12 +93,14 @@ class Gates:
     Attributes:
         provider: the bucket that every remote call of the provider passes.
         accounts: settings by account.
+        on_wait: told the seconds of every wait for a stream's own rate; the provider's bucket has its own listener.
     """
 
     provider: TokenBucket
     clock: Clock
     name: str
     accounts: Mapping[str, ProviderSettings]
+    on_wait: Callable[[float], None] | None = None
     _buckets: dict[str, TokenBucket] = field(default_factory=dict)
     _purses: dict[tuple[str, str], Purse] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -151,7 +153,9 @@ class Gates:
         if rate is None:
             return None
         with self._lock:
-            return self._buckets.setdefault(stream.name, TokenBucket(1, rate, self.clock))
+            return self._buckets.setdefault(
+                stream.name, TokenBucket(1, rate, self.clock, on_wait=self.on_wait)
+            )
 
     def _new_purse(self, account: str, stream: Stream) -> Purse:
         settings = self.accounts[account]

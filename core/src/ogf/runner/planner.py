@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ogf.runner.books import Books
     from ogf.runner.contexts import Contexts
     from ogf.runner.report import Reporter, RunResult
+    from ogf.runner.watch import Watch
     from ogf.warehouse.ledger import PartitionState
 
 
@@ -81,7 +82,14 @@ class Planner:
         return [account for account in self.accounts if not account.settings.missing(name)]
 
     def todo(
-        self, contexts: Contexts, name: str, *, result: RunResult, books: Books, reporter: Reporter
+        self,
+        contexts: Contexts,
+        name: str,
+        *,
+        result: RunResult,
+        books: Books,
+        reporter: Reporter,
+        watch: Watch,
     ) -> list[Planned]:
         """Plan a stream for a run. What cannot be listed fails alone, as an outcome without a key."""
         listings, refused = [], False
@@ -95,7 +103,8 @@ class Planner:
                 ctx = contexts.make(name, account=account.name)
                 failure = classified(error, ctx=ctx, where=where, log=self.log)
                 log_failure(self.log, self.plugin.provider.stream(name), "", failure)
-                self._tell(_failed(name, "", failure, account.name), result, reporter)
+                watch.unlisted(name, failure)
+                self._tell(_failed(name, "", failure, account.name), result, reporter, watch)
                 refused = True
         planned = merged(listings, note=contexts.make(name).note)
         if not refused:  # else what is missing may only be out of sight
@@ -107,11 +116,12 @@ class Planner:
                 broken = SourceError(problem.message, error_class=problem.error_class, hint=problem.hint)
                 log_failure(self.log, self.plugin.provider.stream(name), item.partition.key, broken)
                 books.fail(item, broken)
-                self._tell(_failed(name, item.partition.key, broken, item.account), result, reporter)
+                watch.unreadable(item, broken)
+                self._tell(_failed(name, item.partition.key, broken, item.account), result, reporter, watch)
             elif item.load:
                 todo.append(item)
             else:
-                self._tell(self._unchanged(item), result, reporter)
+                self._tell(self._unchanged(item), result, reporter, watch)
         return todo
 
     def _list(self, contexts: Contexts, name: str, account: str) -> list[Planned]:
@@ -182,9 +192,10 @@ class Planner:
         return outcome
 
     @staticmethod
-    def _tell(outcome: PartitionOutcome, result: RunResult, reporter: Reporter) -> None:
+    def _tell(outcome: PartitionOutcome, result: RunResult, reporter: Reporter, watch: Watch) -> None:
         result.partitions.append(outcome)
         reporter.finished(outcome)
+        watch.told(outcome)
 
 
 def _failed(stream: str, key: str, error: SourceError, account: str) -> PartitionOutcome:

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 _MOST_DIFFERING = 0.5
 
 
+class TooManyRefused(SourceError):
+    """More rows of a partition were refused than may be. `outline` leaves out the reasons: they may quote rows."""
+
+    outline = ""
+
+
 @dataclass
 class Extracted:
     """All segments of one load."""
@@ -82,6 +88,7 @@ class Published:
     rejected: int
     notices: list[str]
     unmapped: dict[str, dict[str, int]]
+    reasons: Counter[str]
     repeated: int = 0
     zeros: int = 0
 
@@ -155,7 +162,7 @@ def publish(
         )
         passing("publish.inside")
     passing("publish.after")
-    return Published(rows, rejected, notices, _by_kind(extracted.unmapped()), repeated, zeros)
+    return Published(rows, rejected, notices, _by_kind(extracted.unmapped()), reasons, repeated, zeros)
 
 
 def check_rejects(
@@ -165,13 +172,15 @@ def check_rejects(
     if rejected > limit * (rows + rejected):
         first, *others = extracted.refused_in or [""]
         where = f", in {first}" * bool(first) + f" and {len(others)} more" * bool(others)
-        raise SourceError(
-            f"{rejected:,} of {rows + rejected:,} rows were refused, more than {limit * 100:g} % "
-            f"({_top(reasons)}){where}",
+        outline = f"{rejected:,} of {rows + rejected:,} rows were refused, more than {limit * 100:g} %"
+        error = TooManyRefused(
+            f"{outline} ({_top(reasons)}){where}",
             error_class=ErrorClass.BAD_REQUEST,
             hint="mend the file, export it again, or take it out if it does not belong here; "
             "runner.max_reject_share says how large a share may be left out",
         )
+        error.outline = outline
+        raise error
 
 
 def _top(reasons: Counter[str]) -> str:

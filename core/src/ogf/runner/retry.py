@@ -39,6 +39,7 @@ class Retry:
         budget_seconds: how long all calls of this object together may wait between attempts: make one object
             for each partition.
         mask: takes secrets out of the texts of errors, which a server may have put there.
+        on_retry: told the error, the attempts made and the seconds to wait, before each further attempt.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Retry:
         budget_seconds: float,
         rng: random.Random | None = None,
         mask: Callable[[str], str] = str,
+        on_retry: Callable[[SourceError, int, float], None] = lambda *_: None,
     ) -> None:
         if max_attempts < 1:
             raise ConfigError(f"`max_retries` is {max_attempts}", hint="set `max_retries` to 1 or more")
@@ -64,6 +66,7 @@ class Retry:
         self.log = log
         self.rng = rng or random.SystemRandom()
         self.mask = mask
+        self.on_retry = on_retry
         self._budget = budget_seconds
         self._lock = threading.Lock()
 
@@ -136,6 +139,7 @@ class _Attempts:
             self.retry.limiter.pause(error.retry_after)
         backoff = round(state.upcoming_sleep * 1000)
         self._log("info", "retrying after error", error, attempt=self.made, backoff_ms=backoff)
+        self.retry.on_retry(error, self.made, state.upcoming_sleep)
 
     def _failure(self, error: Exception) -> SourceError:
         verdict = self.retry.classify(error)

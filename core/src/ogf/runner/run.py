@@ -23,6 +23,7 @@ from ogf.runner.lock import run_lock
 from ogf.runner.planner import Planner
 from ogf.runner.report import Reporter, RunResult, Silent
 from ogf.runner.spool import Spool
+from ogf.runner.watch import Watch, waited
 from ogf.warehouse import ledger
 from ogf.warehouse.file import WarehouseFile
 from ogf.window import Window
@@ -97,11 +98,16 @@ class ProviderRun:
             ConfigError: nothing was done.
             WarehouseError: the warehouse could not be used, or not any more.
         """
+        with Watch(self.plugin.provider, Redactor(self.config.secrets()).text) as watch:
+            result = self._watched(options, watch)
+            watch.ended(result)
+        return result
+
+    def _watched(self, options: Options, watch: Watch) -> RunResult:
         began = time.monotonic()
         streams = self._streams(options)
         result = RunResult(self.name, self.org_id)
         self.warehouse.require_folder()
-        self.log.info("starting ingestion", streams=streams, window=str(options.window))
         with self.alone():
             books = self.books()
             started = books.start(window=str(options.window))
@@ -109,10 +115,14 @@ class ProviderRun:
                 self.spool.load_folder(load.stream, load.digest, load.load_id) for load in started.unfinished
             )
             result.run_id = started.run.run_id
+            watch.began(result.run_id)
             self.log = self.log.bind(run=result.run_id)
+            self.log.info(
+                "starting ingestion", streams=streams, window=str(options.window), run_id=result.run_id
+            )
             unfinished = frozenset(load.stream for load in started.unfinished)
             planner = self._planner(options, started.states, unfinished)
-            self._run(planner, streams, books, started, result)
+            self._run(planner, streams, books, started, result, watch)
         result.seconds = time.monotonic() - began
         self.log.info(
             "ingestion complete",
@@ -163,7 +173,13 @@ class ProviderRun:
         return Books(self.warehouse, org_id=self.org_id, provider=self.name, prunes=self._prunes())
 
     def _run(
-        self, planner: Planner, streams: list[str], books: Books, started: Started, result: RunResult
+        self,
+        planner: Planner,
+        streams: list[str],
+        books: Books,
+        started: Started,
+        result: RunResult,
+        watch: Watch,
     ) -> None:
         shop = self._workshop()
         try:
@@ -171,9 +187,15 @@ class ProviderRun:
                 todo: list[Planned] = []
                 with shop.open(workers=1) as contexts:
                     for name in streams:
-                        todo += planner.todo(
-                            contexts, name, result=result, books=books, reporter=self.reporter
-                        )
+                        with watch.planning(name):
+                            todo += planner.todo(
+                                contexts,
+                                name,
+                                result=result,
+                                books=books,
+                                reporter=self.reporter,
+                                watch=watch,
+                            )
                 chains = sum(len(item.partition.requests) for item in todo)
                 costs = shop.gates.before(todo, self.plugin.provider.streams)
                 self.reporter.planned(self.name, partitions=len(todo), chains=chains, costs=costs)
@@ -191,6 +213,7 @@ class ProviderRun:
                         contexts=contexts,
                         planner=planner,
                         rules=self._rules(workers),
+                        watch=watch,
                         log=self.log,
                     ).run(todo)
             self.cancel.raise_if_set()
@@ -245,7 +268,7 @@ class ProviderRun:
             accounts=accounts,
             org_id=self.org_id,
             spool=self.spool,
-            gates=Gates(self.limiter, self.clock, self.name, accounts),
+            gates=Gates(self.limiter, self.clock, self.name, accounts, on_wait=self._limited),
             cancel=self.cancel,
             clock=self.clock,
             notes=self.notes,
@@ -294,6 +317,7 @@ class ProviderRun:
         )
 
     def _limited(self, seconds: float) -> None:
+        waited(self.name, seconds)
         if seconds > 0.1:
             self.log.info("rate limiting applied", wait_ms=round(seconds * 1000))
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ogf.runner.books import OpenLoad
     from ogf.runner.plan import Planned
     from ogf.runner.spool import SegmentFacts
+    from ogf.runner.watch import WatchedPartition
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Work:
 
     Attributes:
         where: provider, stream and key, for messages.
+        watched: tells telemetry of it.
         waiting: finished segments that are not in the warehouse yet.
         error: the first that ended one of its chains.
     """
@@ -31,6 +33,7 @@ class Work:
     folder: Path
     where: str
     chains_left: int
+    watched: WatchedPartition
     extracted: Extracted = field(default_factory=Extracted)
     waiting: list[SegmentFacts] = field(default_factory=list)
     error: SourceError | None = None

@@ -60,6 +60,7 @@ def provider() -> Provider:
                 unique_ids=True,
                 editions=True,
                 title="S3 carbon export",
+                span="aws.ingest_carbon_footprint",
                 page_event="s3 file processed",
             ),
             Stream(
@@ -75,6 +76,7 @@ def provider() -> Provider:
                 description="Cost and Usage Reports (legacy CUR and CUR 2.0 data exports)",
                 billing=True,
                 title="S3 CUR",
+                span="aws.ingest_s3_cur",
                 page_event="s3 file processed",
             ),
             Stream(

@@ -38,7 +38,8 @@ def provider() -> Provider:
                 keeps_history=True,
                 unique_ids=True,
                 title="Azure carbon emissions",
-                page_event="azure emissions page processed",
+                span="azure.ingest_emissions_api",
+                page_event="emissions page processed",
             ),
             Stream(
                 "focus",
@@ -60,6 +61,7 @@ def provider() -> Provider:
                 # The first of its budgets as a rate: while one is spent, this stream alone waits.
                 rate_limit_per_sec=1.2,
                 title="Azure cost query",
+                span="azure.ingest_cost_management",
                 page_event="azure cost page processed",
             ),
             Stream(
@@ -67,7 +69,7 @@ def provider() -> Provider:
                 description="Microsoft Cloud for Sustainability (preview)",
                 keeps_history=True,
                 title="Microsoft Cloud for Sustainability",
-                page_event="azure emissions page processed",
+                page_event="emissions page processed",
             ),
         ),
         lookups={

@@ -37,6 +37,7 @@ def provider() -> Provider:
                 keeps_history=True,
                 unique_ids=True,
                 title="BigQuery carbon footprint",
+                span="gcp.ingest_bigquery",
                 page_event="bigquery page processed",
             ),
             Stream(
@@ -44,6 +45,7 @@ def provider() -> Provider:
                 description="Cloud Billing export, standard or detailed",
                 billing=True,
                 title="BigQuery billing export",
+                span="gcp.ingest_billing_api",
                 page_event="bigquery page processed",
             ),
             Stream(

@@ -1,8 +1,7 @@
 """Logs: structured events on stderr, for people (`console`) or machines (`json`), with secrets masked.
 
 Callers bind `run`, `provider`, `stream` and `partition`, to a logger or through `structlog.contextvars`.
-Records of other libraries (SDKs, HTTP clients) take the same way, from warnings upwards. Metrics and spans
-are not here.
+Records of other libraries (SDKs, HTTP clients) take the same way, from warnings upwards.
 """
 
 from __future__ import annotations
@@ -15,9 +14,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import Processor
 
-from ogf.redaction import Redactor, is_sensitive, redact
-
-__all__ = ["LogFormat", "LogLevel", "configure", "is_sensitive", "masked", "redact"]
+from ogf.redaction import Redactor
 
 _screen = Redactor()
 
