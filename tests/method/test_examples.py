@@ -172,7 +172,9 @@ def test_a_measured_utilisation_is_that_of_the_bounds_too(warehouse):
     kg = (kwh * 1.35 * 341 / 1000, kwh * 1.35 * 329.65 / 1000, kwh * 1.35 * 341 / 1000)
     expect(figures(warehouse), kwh, kwh * 1.35, *kg)
     warehouse.clear()
-    warehouse.load({"region": "eu-central-1", "instance_type": "t3.medium", "vcpu_hours": 100, "processor": ""})
+    warehouse.load(
+        {"region": "eu-central-1", "instance_type": "t3.medium", "vcpu_hours": 100, "processor": ""}
+    )
     it, _, middle, least, most = figures(warehouse)
     assert it == pytest.approx(100 * (0.74 + 0.2 * (3.5 - 0.74)) / 1000, rel=0.01)  # the baseline stays
     assert least <= middle <= most
@@ -184,9 +186,7 @@ def test_years_without_data_have_the_bounds_of_the_year_whose_factor_they_take(w
         "WHERE provider = 'aws' AND reported = 'eu-central-1' AND usage_year >= 2025 ORDER BY 1"
     )
     assert [year for year, *_ in years] == [2025, 2026, 2027]
-    assert {tuple(ids) for _, *ids in years} == {
-        ("em:2025:DE", "ember:2025:aws/eu-central-1", "em:2025:DE")
-    }
+    assert {tuple(ids) for _, *ids in years} == {("em:2025:DE", "ember:2025:aws/eu-central-1", "em:2025:DE")}
     assert (
         warehouse.ask(
             "SELECT provider, reported FROM factor_regions WHERE usage_year >= 2026 GROUP BY provider, reported "
