@@ -177,7 +177,7 @@ def _show(chosen: Iterable[Table], tables: Tables) -> None:
 
 def people(table: Table, tables: Tables) -> list[Shown]:
     """A table as people read it; several where accountings are kept apart; none where it is empty."""
-    from ogf.report import comparisons, shown
+    from ogf.report import comparisons, restated, shown
 
     accountings = tables.accountings()
     if table.name == "footprint":
@@ -186,6 +186,8 @@ def people(table: Table, tables: Tables) -> list[Shown]:
         made = [shown.months(table, accounting) for accounting in accountings]
     elif table.name in ("services", "regions"):
         made = [shown.ranked(table, accounting, table.name.removesuffix("s")) for accounting in accountings]
+    elif table.name == "restatements":
+        made = [restated.restatements(table)]
     else:
         made = [getattr(comparisons, table.name)(table)]
     return [one for one in made if one.rows]
