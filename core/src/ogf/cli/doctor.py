@@ -56,7 +56,7 @@ def command(
     with tempfile.TemporaryDirectory(prefix="ogf-doctor-") as folder:
         aside = _with_warehouse(config, Path(folder) / "ogf.duckdb")
         for plugin in plugins:
-            checks = [*_provider(plugin, aside), *_discovered(plugin, aside)]
+            checks = [*_provider(plugin, aside, named=bool(providers)), *_discovered(plugin, aside)]
             rows += [_row(f"{plugin.provider.name} {where}".strip(), check) for where, check in checks]
             missing = dict.fromkeys(pair for _, check in checks for pair in check.missing)
             if missing and plugin.provider.policy is not None:
@@ -121,13 +121,19 @@ def _general(config: Config) -> Iterator[Check]:
         yield Check("warehouse", ok=True, detail=detail)
 
 
-def _provider(plugin: Plugin, config: Config) -> Iterator[tuple[str, Check]]:
+def _provider(plugin: Plugin, config: Config, *, named: bool) -> Iterator[tuple[str, Check]]:
+    """The checks of a provider's streams; what each of them needs where some are set, or the provider was named."""
     from ogf.hookspecs import Check
     from ogf.runner.run import ProviderRun
 
     run = ProviderRun(plugin, config)
     missing = {stream.name: run.missing(stream.name) for stream in plugin.provider.streams}
     some = not all(missing.values())
+    if not some and not named:
+        name, streams = plugin.provider.name, ", ".join(missing)
+        hint = f"`ogf doctor --provider {name}` says what each needs; `ogf init --discover` looks for it and sets it"
+        yield "", Check("settings", ok=False, detail=f"not configured yet (it reads {streams})", hint=hint)
+        return
     for stream in plugin.provider.streams:
         if needs := " and ".join(missing[stream.name]):
             off = f"off; to read it, set {needs}"
