@@ -19,7 +19,14 @@ def test_init_writes_a_file_without_mistakes(empty: Place) -> None:
     assert "ingestion.aws.enabled" not in empty("run", code=2).stderr.replace(
         "ingestion.<provider>.enabled", ""
     )
-    empty("doctor", code=1)  # no location yet: the only thing that is missing
+    said = empty("doctor", code=1).stdout.splitlines()  # no location yet: the only thing that is missing
+    assert [line.partition(" (")[0] for line in said if line.startswith("FAIL")] == [
+        f"FAIL  {name}: settings: not configured yet" for name in ("aws", "azure", "gcp")
+    ]
+    assert sum("ogf doctor --provider aws" in line for line in said) == 1
+    assert "OFFGRIDFLOW_AWS_CUR_LOCATION" in empty("doctor", "--provider", "aws", code=1).stdout
+    for path in ("no/where.yaml", "."):
+        assert "folder" in empty("init", "--config", path, code=2).stderr
     again = empty("init", code=2)
     assert "--force" in again.stderr
     empty("init", "--force")

@@ -50,7 +50,7 @@ def test_only_what_is_asked_for(full: Place) -> None:
     assert "2026-02" in said
     assert "2026-01" not in said
     assert "location" not in said
-    nothing = full("report", "--provider", "gcp")
+    nothing = full("report", "--since", "2030-01")
     assert nothing.stdout == ""
     assert "nothing to report" in nothing.stderr
 
@@ -119,6 +119,11 @@ def test_a_missing_extra_is_named_with_what_to_install(full: Place, tmp_path: Pa
         (("report", "--format", "parquet"), "name a folder with -o"),
         (("report", "-o", "there"), "name a --format"),
         (("report", "--html", "no/where/r.html"), "there is no folder"),
+        (("report", "--format", "csv", "-o", "no/where"), "there is no folder"),
+        (("report", "--html", "r.html", "--by", "month"), "--html goes without --by"),
+        (("report", "--html", "r.html", "--table", "months"), "--html goes without --table"),
+        (("report", "--provider", "awz"), "nothing is loaded of the provider awz\n  → there is aws;"),
+        (("reconcile", "--org", "nobody"), "nothing is loaded of the organisation nobody"),
         (("report", "--since", "2026-02", "--until", "2026-01"), "is not before"),
         (("report", "--table", "nothing"), "Invalid value for '--table'"),
         (("reconcile", "--by", "usage_type"), "there is no group usage_type"),
@@ -129,6 +134,12 @@ def test_what_contradicts_itself_is_a_mistake(full: Place, words: tuple[str, ...
     answer = full(*words, code=2)
     assert said in answer.stderr
     assert answer.stdout == ""
+
+
+def test_json_is_one_format(full: Place) -> None:
+    answer = full("report", "--json", "--format", "csv", "--by", "month", code=2)
+    assert json.loads(answer.stdout)["error"]["hint"] == "leave out one of them"
+    assert full("report", "--json", "--format", "json").stdout == full("report", "--json").stdout
 
 
 @pytest.mark.parametrize("command", ["report", "reconcile"])

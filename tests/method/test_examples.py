@@ -163,6 +163,39 @@ def test_a_burstable_type_uses_its_baseline(warehouse):
     expect(figures(warehouse)[:1], 1440 * (low + 0.10 * (high - low)) / 1000)
 
 
+def test_a_measured_utilisation_is_that_of_the_bounds_too(warehouse):
+    warehouse.load({key: value for key, value in M6I.items() if key != "memory_gib_hours"})
+    warehouse.use(utilisation=0.3)
+    low, high = ICE_LAKE
+    kwh = 5760 * (low + 0.3 * (high - low)) / 1000
+    # What is left of the interval is the grid: Ember's Germany below, Electricity Maps' in the middle and above.
+    kg = (kwh * 1.35 * 341 / 1000, kwh * 1.35 * 329.65 / 1000, kwh * 1.35 * 341 / 1000)
+    expect(figures(warehouse), kwh, kwh * 1.35, *kg)
+    warehouse.clear()
+    warehouse.load(
+        {"region": "eu-central-1", "instance_type": "t3.medium", "vcpu_hours": 100, "processor": ""}
+    )
+    it, _, middle, least, most = figures(warehouse)
+    assert it == pytest.approx(100 * (0.74 + 0.2 * (3.5 - 0.74)) / 1000, rel=0.01)  # the baseline stays
+    assert least <= middle <= most
+
+
+def test_years_without_data_have_the_bounds_of_the_year_whose_factor_they_take(warehouse):
+    years = warehouse.ask(
+        "SELECT usage_year, factor_id, low_factor_id, high_factor_id FROM factor_regions "
+        "WHERE provider = 'aws' AND reported = 'eu-central-1' AND usage_year >= 2025 ORDER BY 1"
+    )
+    assert [year for year, *_ in years] == [2025, 2026, 2027]
+    assert {tuple(ids) for _, *ids in years} == {("em:2025:DE", "ember:2025:aws/eu-central-1", "em:2025:DE")}
+    assert (
+        warehouse.ask(
+            "SELECT provider, reported FROM factor_regions WHERE usage_year >= 2026 GROUP BY provider, reported "
+            "HAVING count(DISTINCT (factor_id, low_factor_id, high_factor_id)) > 1"
+        )
+        == []
+    )
+
+
 def test_several_possible_processors_are_averaged_and_bound_by_the_extremes(warehouse):
     warehouse.load(
         {"region": "us-east1", "vcpu_hours": 1000, "processor": "Broadwell/Skylake"}, provider="gcp"

@@ -167,7 +167,7 @@ def test_superseded_loads_are_gone_and_restatements_tell_what_changed(warehouse)
     found = warehouse.ask(
         "SELECT provider_scope, old_load_id, new_load_id, old_model_version, new_model_version, old_kgco2e, new_kgco2e, change_kgco2e FROM restatements ORDER BY ALL"
     )
-    assert found == [(2, old, new, "1", "2", 10.0, 7.0, -3.0), (3, old, new, None, None, None, 1.0, 1.0)]
+    assert found == [(2, old, new, "1", "2", 10.0, 7.0, -3.0), (3, old, new, "1", "2", None, 1.0, 1.0)]
 
 
 @pytest.mark.parametrize("category", ["Tax", "Credit", "Adjustment", "Purchase"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ogf.config import Config, ProviderSettings, Settings
 from ogf.hookspecs import Stream
+from ogf.runner.forget import find, forget
 from ogf.runner.run import Options, ProviderRun
 from ogf.testing.provider import FakeCloud
 from ogf.window import Month
@@ -92,6 +93,11 @@ class Warehouse:
         while self.readers:
             self.readers.pop().__exit__(None, None, None)
 
+    def forget(self, provider: str = "aws", *, org: str = "default") -> None:
+        """Take the carbon that was loaded out again."""
+        run = self._run(provider, org)
+        forget(run, find(run, "carbon", ["export"]))
+
     def load(self, provider: str = "aws", *, org: str = "default", **rows: Sequence[dict[str, Any]]) -> None:
         """Run a provider with these rows: `carbon=[…]`, `bill=[…]`, in place of what it had before."""
         self.close()
@@ -101,7 +107,12 @@ class Warehouse:
         for name, delivered in rows.items():
             stream = bill.name if name == "bill" else name
             cloud.put("export", [list(delivered)], version=str(len(cloud.calls)), stream=stream)
+        result = self._run(provider, org).run(Options())
+        assert result.status == "succeeded", result
+
+    def _run(self, provider: str, org: str) -> ProviderRun:
+        self.close()
+        cloud = self.clouds[provider, org]
         settings = Settings.model_validate({"warehouse": {"path": self.db}, "runner": {"workers": 1}})
         config = Config(settings=settings, providers={provider: ProviderSettings(org_id=org)})
-        result = ProviderRun(cloud.plugin(), config, clock=cloud.clock).run(Options())
-        assert result.status == "succeeded", result
+        return ProviderRun(cloud.plugin(), config, clock=cloud.clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from xml.etree import ElementTree as ET
@@ -78,6 +79,28 @@ def test_colours_are_the_pages_and_words_stay_words():
     assert {"aws · $EC2$ <b>", "kg CO2e", "5.0"} <= set(words(svg))
     assert 'role="img"' in svg
     assert "<title>By service</title>" in svg
+
+
+def test_no_word_of_level_bars_stands_in_another():
+    """Names may be as long as the chart: a value at the end of a bar has a line of its own."""
+    labels = ["aws · " + "Database Migration Service " * 3] * 3
+    svg = charts.level(
+        labels,
+        [Series("of rows", [50.0, 100.0, 0.0], 5), Series("of cost", [51.0, 99.0, None], 3)],
+        title="t",
+        text="d",
+        unit="%",
+        say=lambda value: f"{value:g} %",
+        most=100,
+    )
+    lines = []
+    for element in ET.fromstring(svg).iter(f"{SVG}text"):
+        if element.text.startswith("aws") or element.text.endswith(" %"):
+            place = re.search(r"translate\(\S+ (\S+?)\)", element.get("transform", ""))
+            lines.append(float(place[1] if place else element.get("y")))
+    lines.sort()
+    assert len(lines) == 8
+    assert min(after - before for before, after in itertools.pairwise(lines)) >= 11
 
 
 def test_sixty_months_leave_room_for_their_labels():

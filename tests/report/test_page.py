@@ -144,6 +144,17 @@ def test_no_region_no_service_no_account(warehouse, html):
     )
 
 
+def test_a_total_told_by_scope_is_one_line_and_no_bar(warehouse, html):
+    warehouse.load(carbon=[reported(JAN, None, 0.3)])
+    warehouse.load(
+        carbon=[reported(JAN, scope, kg, model_version="2") for scope, kg in ((1, 0.1), (2, 0.1), (3, 0.1))]
+    )
+    page = check(html())
+    (line,) = table(page, "Restatements")[1:]
+    assert line[1:] == ["aws", JAN, "total → 1, 2, 3", "location", "0.300", "0.300", "0", "1 → 2"]
+    assert "Change since a month was first loaded" not in page.texts
+
+
 def test_sixty_months(warehouse, html):
     months = [str(Month(2021, 1).plus(i)) for i in range(60)]
     warehouse.load(

@@ -77,6 +77,37 @@ def test_a_reported_total_within_the_bounds_is_said(warehouse, tables):
     assert row["ratio_total"] == pytest.approx(1.0)
 
 
+def test_no_reason_contradicts_another(warehouse, tables):
+    """The total is where the bounds say, scope 2 alone is far off: both cannot be the method's fault."""
+    bill = [used(JAN, **machine())]
+    warehouse.load(carbon=[reported(JAN, 2, 1.0)], bill=bill)
+    (row,) = reconcile.gaps(tables(), ["provider"]).rows
+    operational, total = row["estimated_operational_kgco2e"], row["estimated_total_kgco2e"]
+    for share in (0.2, 5.0):
+        scope2 = operational * share
+        carbon = [reported(JAN, 2, scope2), reported(JAN, 3, total - scope2)]
+        warehouse.load(carbon=carbon, bill=bill)
+        (row,) = reconcile.gaps(tables(), ["provider"]).rows
+        assert "the reported total lies between low and high bound" in explained(row)
+        assert "scope 2 alone differs by more" in explained(row)
+        assert "than method" not in explained(row)
+
+
+def test_scope_2_is_compared_with_the_accounts_that_have_it(warehouse, tables):
+    """One account is reported by scope and one as a total alone."""
+    bill = [used(JAN, account=account, **machine()) for account in ("1", "2")]
+    warehouse.load(
+        carbon=[reported(JAN, 2, 10.0, account="1"), reported(JAN, None, 30.0, account="2")], bill=bill
+    )
+    one, two = sorted(reconcile.gaps(tables(), ["account"]).rows, key=lambda row: row["account_id"])
+    (both,) = reconcile.gaps(tables(), ["provider"]).rows
+    assert both["ratio_scope2"] == pytest.approx(one["ratio_scope2"])
+    assert both["reported_total_kgco2e"] == 40.0
+    assert both["estimated_total_kgco2e"] == pytest.approx(
+        one["estimated_total_kgco2e"] + two["estimated_total_kgco2e"]
+    )
+
+
 def test_one_figure_alone_is_no_gap_but_counted(warehouse, tables):
     warehouse.load(
         carbon=[reported(JAN, 2, 5.0), reported(FEB, 2, 5.0)],

@@ -8,6 +8,7 @@ import random
 import pytest
 from report.samples import machine, reported, used
 
+from ogf.report import restated
 from ogf.window import Month, Window
 
 JAN, FEB = "2026-01", "2026-02"
@@ -156,6 +157,56 @@ def test_restatements_and_what_is_none(warehouse, tables):
     assert (row["old_kgco2e"], row["new_kgco2e"]) == (pytest.approx(78.0), 80.0)
     assert row["change_kgco2e"] == pytest.approx(2.0)
     assert (row["old_model_version"], row["new_model_version"]) == ("1", "2")
+
+
+def test_what_was_forgotten_is_no_restatement(warehouse, tables):
+    warehouse.load(carbon=[reported(JAN, 2, 80.0)])
+    warehouse.load(carbon=[reported(JAN, 2, 90.0)])
+    assert len(tables()["restatements"].rows) == 1
+    warehouse.forget()
+    assert tables()["restatements"].rows == []
+    warehouse.load(carbon=[reported(JAN, 2, 50.0)])
+    assert tables()["restatements"].rows == [], "nothing was there before"
+    warehouse.load(carbon=[reported(JAN, 2, 51.0)])
+    (row,) = tables()["restatements"].rows
+    assert (row["old_kgco2e"], row["new_kgco2e"]) == (50.0, 51.0)
+
+
+def test_a_total_that_is_divided_into_scopes_is_one_change_with_both_versions(warehouse, tables):
+    parts = [0.1 * n for n in range(1, 30)]
+    warehouse.load(carbon=[reported(JAN, None, sum(parts)), reported("2026-02", None, 10.0)])
+    warehouse.load(
+        carbon=[
+            *(
+                reported(JAN, scope, kg, model_version="2")
+                for scope, kg in zip([1, 3] * 14, parts, strict=False)
+            ),
+            reported(JAN, 2, parts[-1], model_version="2"),
+            reported(JAN, 2, 2.0, "market", model_version="2"),
+            *(
+                reported("2026-02", scope, kg, model_version="2")
+                for scope, kg in ((1, 1.0), (2, 4.0), (3, 7.0))
+            ),
+        ]
+    )
+    found = tables()["restatements"]
+    assert {(row["old_model_version"], row["new_model_version"]) for row in found.rows} == {("1", "2")}
+    shown = restated.restatements(found)
+    assert [row[2:] for row in shown.rows] == [
+        ("2026-01", "total → 1, 2, 3", "location", "43.50", "43.50", "0", "1 → 2"),
+        ("2026-01", "total → 1, 2, 3", "market", "43.50", "42.60", "−0.900", "1 → 2"),
+        ("2026-02", "total → 1, 2, 3", "location", "10.00", "12.00", "2.000", "1 → 2"),
+    ]
+    changes = {name: list(restated.by_month(found, name).values()) for name in ("location", "market")}
+    assert changes["location"] == [0.0, pytest.approx(2.0)], "what comes of adding is no change"
+    assert changes["market"] == [pytest.approx(-0.9)], "scopes 1 and 3 alone are no market-based set"
+    warehouse.load(carbon=[reported(JAN, None, 30.0), reported(JAN, None, 5.0, account="2")])
+    warehouse.load(
+        carbon=[reported(JAN, 1, 10.0), reported(JAN, 2, 21.0), reported(JAN, None, 5.0, account="2")]
+    )
+    assert restated.restatements(tables()["restatements"]).rows[0][3:8] == (
+        ("total → 1, 2, total", "location", "35.00", "36.00", "1.000")
+    ), "some accounts alone"
 
 
 def test_rows_in_another_order_give_the_same_tables_to_the_last_digit(warehouse, tables):

@@ -54,7 +54,7 @@ def command(
     policies = []
     with trial.aside(config) as aside:
         for plugin in plugins:
-            checks = [*trial.checks(plugin, aside), *_discovered(plugin, aside)]
+            checks = [*trial.checks(plugin, aside, named=bool(providers)), *_discovered(plugin, aside)]
             rows += [_row(f"{plugin.provider.name} {where}".strip(), check) for where, check in checks]
             missing = dict.fromkeys(pair for _, check in checks for pair in check.missing)
             if missing and plugin.provider.policy is not None:

@@ -68,6 +68,11 @@ def use(
     from ogf.emissions.methods import method
     from ogf.warehouse.file import WarehouseFile
 
+    if file is not None and no_file:
+        raise ConfigError(
+            "--file and --no-file contradict each other",
+            hint="--file alone takes the place of the factors that you gave before",
+        )
     if factor_set is not None and factor_set not in FACTOR_SETS:
         raise ConfigError(
             f"there is no factor set {factor_set}", hint=f"choose one of: {', '.join(FACTOR_SETS)}"

@@ -45,6 +45,13 @@ def command(*, force: bool, discover: bool, config_path: Path | None, db: Path |
     from ogf.plugins import installed, load
 
     path = config_path or Path("ogf.yaml")
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder", hint=f"name a file in it: --config {path / 'ogf.yaml'}")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(
+            f"there is no folder {path.absolute().parent}",
+            hint="create it, or name a file elsewhere with --config",
+        )
     if path.exists() and not force:
         raise ConfigError(f"{path} exists already", hint="edit it, or overwrite it with --force")
     plugins = []

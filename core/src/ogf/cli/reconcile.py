@@ -59,6 +59,7 @@ def command(
 
     Figures are location-based. Operational carbon is compared with scope 2, operational and embodied with all scopes.
     """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped
+    from ogf.cli.known import require_loaded
     from ogf.cli.output import counted, write_json, write_table
     from ogf.report import reconcile
     from ogf.report.notes import basis
@@ -67,6 +68,7 @@ def command(
     grain = options.groups(by, GRAIN)
     asked = Asked(options.window(since, until), providers, orgs)
     with options.warehouse(config_path, db, wait).reading() as connection:
+        require_loaded(connection, providers=providers, orgs=orgs)
         tables = Tables(connection, asked)
         found = reconcile.gaps(tables, grain)
         alone = reconcile.left_out(tables)

@@ -92,17 +92,21 @@ def command(
 
     Location-based and market-based figures are never added, nor are reported and estimated ones.
     """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped
+    from ogf.cli.known import require_loaded
     from ogf.report.tables import Asked, Tables
 
+    if as_json and form not in ("table", "json"):
+        raise ConfigError(f"--json and --format {form} contradict each other", hint="leave out one of them")
     form = "json" if as_json else form
     groups = options.groups(by, GROUPS)
     _check(html, names, groups, form, output)
     asked = Asked(options.window(since, until), providers, orgs, (accounting,) if accounting else ACCOUNTINGS)
     with options.warehouse(config_path, db, wait).reading() as connection:
+        require_loaded(connection, providers=providers, orgs=orgs)
         tables = Tables(connection, asked)
         if html is not None:
             _write_page(html, tables)
-            if form == "table" and not names and not groups:
+            if form == "table":
                 return ExitCode.SUCCEEDED
         if groups:
             chosen = [tables.by(groups)]
@@ -136,14 +140,23 @@ def _check(
             "CSV on stdout is one table",
             hint="choose it with --table or --by, or write all of them into a folder with -o",
         )
+    if html is not None and (names or groups):
+        raise ConfigError(
+            f"the page always has every table: --html goes without {'--by' if groups else '--table'}",
+            hint="make page and table with a command each; --since, --provider, --org and --accounting cut either",
+        )
+    if output is not None:
+        _require_folder(output.absolute().parent, "write the files elsewhere")
     if html is not None:
         from ogf.report.charts import require
 
         require()
-        if not html.parent.is_dir():
-            raise ConfigError(
-                f"there is no folder {html.parent}", hint="create it, or write the page elsewhere"
-            )
+        _require_folder(html.parent, "write the page elsewhere")
+
+
+def _require_folder(folder: Path, otherwise: str) -> None:
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder {folder}", hint=f"create it, or {otherwise}")
 
 
 def _write_page(path: Path, tables: Tables) -> None:
@@ -177,7 +190,7 @@ def _show(chosen: Iterable[Table], tables: Tables) -> None:
 
 def people(table: Table, tables: Tables) -> list[Shown]:
     """A table as people read it; several where accountings are kept apart; none where it is empty."""
-    from ogf.report import comparisons, shown
+    from ogf.report import comparisons, restated, shown
 
     accountings = tables.accountings()
     if table.name == "footprint":
@@ -186,6 +199,8 @@ def people(table: Table, tables: Tables) -> list[Shown]:
         made = [shown.months(table, accounting) for accounting in accountings]
     elif table.name in ("services", "regions"):
         made = [shown.ranked(table, accounting, table.name.removesuffix("s")) for accounting in accountings]
+    elif table.name == "restatements":
+        made = [restated.restatements(table)]
     else:
         made = [getattr(comparisons, table.name)(table)]
     return [one for one in made if one.rows]
@@ -215,7 +230,7 @@ def _write_files(
         raise ConfigError(
             f"{folder} is a file", hint="name a folder with -o; each table becomes a file in it"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     connection.execute("SET preserve_insertion_order = true")
     for table in chosen:
         path = folder / f"{table.name}.{form}"

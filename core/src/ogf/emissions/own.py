@@ -19,6 +19,9 @@ COLUMNS = ("provider", "region", "year", "gco2e_per_kwh", "basis", "source", "li
 OPTIONAL = ("pue",)
 _EXAMPLE = 'aws,eu-central-1,2025,320.5,"lifecycle, consumption",our utility\'s disclosure,internal'
 _MOST_G = 3000  # the dirtiest grids are near 1,000
+_LEAST_G = (
+    1.5  # above zero and below it is a grid in kilograms: the cleanest are near 2 g, the dirtiest near 1.3 kg
+)
 _MOST_PUE = 5
 
 
@@ -65,7 +68,7 @@ def read(path: Path) -> list[OwnFactor]:
         found = list(_mistakes(row))
         if not found:
             factor = _factor(row, name)
-            key = (factor.provider, factor.region, factor.year)
+            key = (factor.provider, _folded(factor.region), factor.year)
             if key in factors:
                 found.append(f"{factor.provider} {factor.region} {factor.year} is there twice")
             factors[key] = factor
@@ -88,7 +91,13 @@ def _mistakes(row: dict[str, str | None]) -> Iterator[str]:
             return
     if not re.fullmatch(r"(19|20)\d\d", str(row["year"]).strip()):
         yield f"year is {row['year']!r}; it must be a year such as 2025"
-    yield from _no_number(row["gco2e_per_kwh"], "gco2e_per_kwh", 0, _MOST_G, "grams of CO2e per kWh")
+    no_grams = list(_no_number(row["gco2e_per_kwh"], "gco2e_per_kwh", 0, _MOST_G, "grams of CO2e per kWh"))
+    yield from no_grams
+    if not no_grams and 0 < (given := float(row["gco2e_per_kwh"] or "")) < _LEAST_G:
+        yield (
+            f"gco2e_per_kwh is {row['gco2e_per_kwh']!r}, which looks like kilograms (or tonnes per MWh); "
+            f"it must be grams of CO2e per kWh: {given * 1000:g}? No grid is between 0 and {_LEAST_G:g} g"
+        )
     if (row.get("pue") or "").strip():
         yield from _no_number(row["pue"], "pue", 1, _MOST_PUE, "a ratio")
 
@@ -100,6 +109,11 @@ def _no_number(text: str | None, name: str, least: float, most: float, what: str
         good = False
     if not good:
         yield f"{name} is {text!r}; it must be {what}, a number from {least} to {most:,}"
+
+
+def _folded(region: str) -> str:
+    """A region as factor_regions compares it: whatever its case and spaces."""
+    return region.lower().replace(" ", "")
 
 
 def _factor(row: dict[str, str | None], name: str) -> OwnFactor:
@@ -125,16 +139,16 @@ def put(connection: duckdb.DuckDBPyConnection, factors: Sequence[OwnFactor]) -> 
         ConfigError: a region of aws, azure or gcp that they do not have.
     """
     places = {
-        (provider, region.lower()): region
+        (provider, _folded(region)): region
         for provider, region in connection.execute(
-            "SELECT provider, region FROM factor_places UNION SELECT provider, region FROM factor_regions"
+            "SELECT provider, region FROM factor_places UNION SELECT provider, region FROM factor_regions ORDER BY ALL"
         ).fetchall()
     }
     providers = {provider for provider, _ in places if provider in ("aws", "azure", "gcp")}
     unknown = [
         f"{item.provider} {item.region}"
         for item in factors
-        if item.provider in providers and (item.provider, item.region.lower()) not in places
+        if item.provider in providers and (item.provider, _folded(item.region)) not in places
     ]
     if unknown:
         raise ConfigError(
@@ -143,7 +157,8 @@ def put(connection: duckdb.DuckDBPyConnection, factors: Sequence[OwnFactor]) -> 
         )
     connection.execute("DELETE FROM emission_factors_own")
     for item in factors:
-        region = places.get((item.provider, item.region.lower()), item.region)
+        # Of a provider of the user's own, the first spelling: two would be two factors of one place.
+        region = places.setdefault((item.provider, _folded(item.region)), item.region)
         connection.execute(
             "INSERT INTO emission_factors_own VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [

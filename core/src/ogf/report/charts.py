@@ -39,6 +39,9 @@ _SETTINGS: Any = {  # matplotlib names every setting in a type
     "ytick.color": _INK,
     "path.simplify": False,
 }
+# Of level bars, in user units: the line with a name, the bar under it with its value as tall as the letters, the space
+# before the next name; below them the axis, above them the legend. Less, and words stand in each other.
+_NAME, _BAR, _GAP, _AXIS, _LEGEND = 17, 13, 4, 40, 24
 _LEAST, _MOST = 1e-100, 1e100
 _drawing = threading.Lock()  # matplotlib's settings are the process's
 
@@ -121,16 +124,16 @@ def level(
         most: end of the axis, where the values have one.
     """
     rows = len(labels)
-    height = 44 + rows * (17 + 11 * len(series))
+    row = _NAME + _BAR * len(series) + _GAP
+    height = rows * row + _AXIS + (_LEGEND if len(series) > 1 else 0)
     with _figure(height) as (figure, axes):
-        thickness = 0.6 / (len(series) + 0.9)
         for number, one in enumerate(series):
             # close under its label: what has no value takes no place
             before = [sum(other.values[i] is not None for other in series[:number]) for i in range(rows)]
-            places = [i + 0.3 + before[i] * thickness for i in range(rows)]
+            places = [i + (_NAME + _BAR * (before[i] + 0.5)) / row for i in range(rows)]
             values = [_drawable(value) for value in one.values]
             axes.barh(
-                places, values, thickness * 0.9, color=_SERIES[one.colour - 1], label=svg.label(one.name, 40)
+                places, values, 0.6 * _BAR / row, color=_SERIES[one.colour - 1], label=svg.label(one.name, 40)
             )
             _whiskers(axes, places, one, level=True)
             if any(other.high for other in series):
@@ -147,13 +150,13 @@ def level(
         for i, label in enumerate(labels):
             axes.annotate(
                 svg.label(label, 58),
-                (0, i - 0.02),
+                (0, i + _NAME / 2 / row),
                 (2, 0),
                 xycoords=("axes fraction", "data"),
                 textcoords="offset points",
                 va="center",
             )
-        axes.set_ylim(rows - 0.1, -0.4)
+        axes.set_ylim(rows, 0)
         axes.set_yticks([])
         axes.xaxis.set_major_locator(_locator(4))
         axes.xaxis.set_major_formatter(lambda value, _place: _tick(value))

@@ -1,17 +1,15 @@
-"""What people read, as in `shown`: reported beside estimated, coverage, restatements, factors."""
+"""What people read, as in `shown`: reported beside estimated, coverage, factors. Restatements: `restated`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ogf.report import numbers
-from ogf.report.numbers import decimals_for, unit_for
+from ogf.report.numbers import unit_for
 from ogf.report.shown import MOST, Row, Shown, added, key, masses, shown
 
 if TYPE_CHECKING:
     from ogf.report.tables import Table
-
-MOST_CHANGES = 30
 
 
 def clouds(table: Table) -> Shown:
@@ -131,46 +129,6 @@ def uncovered(table: Table) -> Shown:
     more = len(table.rows) - len(lines)
     notes = [f"{more:,} more usage types without an estimate are not shown."] if more > 0 else []
     return shown("Usage without an estimate", columns, lines, notes, words=3)
-
-
-def restatements(table: Table) -> Shown:
-    """What providers changed, the latest first."""
-    unit = unit_for(row[name] for row in table.rows for name in ("old_kgco2e", "new_kgco2e"))
-    decimals = max(unit.decimals, decimals_for(row["change_kgco2e"] / unit.kilograms for row in table.rows))
-    lines = [
-        (
-            f"{row['published_at']:%Y-%m-%d}",
-            row["provider"],
-            f"{row['month']:%Y-%m}",
-            key(row["provider_scope"]) or "total",
-            row["accounting"] or "both",
-            unit.reported(row["old_kgco2e"]) or "none",
-            unit.reported(row["new_kgco2e"]) or "none",
-            numbers.fixed(row["change_kgco2e"] / unit.kilograms, decimals),
-            " → ".join(
-                dict.fromkeys(
-                    key(row[name]) for name in ("old_model_version", "new_model_version") if row[name]
-                )
-            ),
-        )
-        for row in table.rows[:MOST_CHANGES]
-    ]
-    columns = (
-        "restated",
-        "provider",
-        "month",
-        "scope",
-        "accounting",
-        "before",
-        "after",
-        "change",
-        "model version",
-    )
-    more = len(table.rows) - len(lines)
-    notes = [f"{more:,} earlier ones are not shown."] if more > 0 else []
-    return shown(
-        f"Restatements, {unit.name} CO2e", columns, lines, notes, right={"before", "after", "change"}
-    )
 
 
 def factors(table: Table) -> Shown:

@@ -95,23 +95,36 @@ def _reasons(row: dict[str, Any], basis: Basis, factors: Factors) -> list[str]:
         return said
     ratio = row["ratio_total"] if row["compared"] == "total" else row["ratio_scope2"]
     low, high = row["estimated_low_kgco2e"], row["estimated_high_kgco2e"]
-    if row["reported_total_kgco2e"] is not None and low <= row["reported_total_kgco2e"] <= high:
+    total = row["reported_total_kgco2e"]
+    within = None not in (total, low, high) and low <= total <= high
+    if within:
         said.append("the reported total lies between low and high bound of the estimate")
-    said += _factor(row, basis, factors)
+    lifecycle = _lifecycle(row, basis, factors)
+    said += lifecycle + _factor(row, factors)
     if ratio is not None:
-        said += _size(ratio, row, basis)
+        said += _size(ratio, row, basis, direct=_LIFECYCLE if lifecycle else 1.0, within=within)
     return said
 
 
-def _factor(row: dict[str, Any], basis: Basis, factors: Factors) -> list[str]:
+def _lifecycle(row: dict[str, Any], basis: Basis, factors: Factors) -> list[str]:
+    """That the factors hold more than scope 2 does, where all of them do."""
+    bases = {
+        factor["factor_basis"]
+        for factor in factors.values()
+        if factor["provider"] == row["provider"] and row.get("region") in (None, factor["region"])
+    }
+    if row["compared"] != "scope 2" or not bases or not all(one.startswith("lifecycle") for one in bases):
+        return []
+    told = (
+        f"grid factors ({basis.factor_set}) are {' or '.join(sorted(bases))}; scope 2 is direct: "
+        f"about {_LIFECYCLE}× comes from that"
+    )
+    return [told]
+
+
+def _factor(row: dict[str, Any], factors: Factors) -> list[str]:
     said = []
     known = [factor for factor in factors.values() if factor["provider"] == row["provider"]]
-    bases = {factor["factor_basis"] for factor in known if row.get("region") in (None, factor["region"])}
-    if row["compared"] == "scope 2" and bases and all(one.startswith("lifecycle") for one in bases):
-        said.append(
-            f"grid factors ({basis.factor_set}) are {' or '.join(sorted(bases))}; scope 2 is direct: "
-            f"about {_LIFECYCLE}× comes from that"
-        )
     if row.get("region") is not None and row.get("month") is not None and known:
         last = max(factor["usage_year"] for factor in known)
         factor = factors.get((row["provider"], row["region"], min(row["month"].year, last)))
@@ -134,12 +147,21 @@ def _coverage(row: dict[str, Any]) -> list[str]:
     return [f"{numbers.percent(estimated / usage)} of usage rows{cost} are estimated ({', '.join(why)})"]
 
 
-def _size(ratio: float, row: dict[str, Any], basis: Basis) -> list[str]:
-    direct = _LIFECYCLE if row["compared"] == "scope 2" else 1.0
+def _size(ratio: float, row: dict[str, Any], basis: Basis, *, direct: float, within: bool) -> list[str]:
+    """What is left when the factors have been told.
+
+    Args:
+        direct: the ratio that the basis of the factors would make.
+        within: the reported total is within the bounds: then the method does explain the gap.
+    """
     if ratio < 0:
         return ["one of the two is a correction below zero"]
     if direct / _TABLES_DIFFER <= ratio <= direct * _TABLES_DIFFER:
         return ["what is left is within what published factor tables differ by (1.5×)"]
+    if within and row["compared"] == "scope 2":
+        return ["scope 2 alone differs by more: the provider may draw the line between its scopes elsewhere"]
+    if within:
+        return []
     if ratio < direct:
         less = (
             f"lower than method {basis.method} explains: the provider adds idle machines, shared services and storage "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogf.report import charts, comparisons, numbers, shown
+from ogf.report import charts, comparisons, numbers, restated, shown
 from ogf.report.charts import Series
 from ogf.report.numbers import unit_for
 from ogf.report.shown import PARTS, Shown
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from ogf.report.shown import Row
     from ogf.report.tables import Table, Tables
 
-_COLOUR = {"scope 1": 5, "scope 2": 1, "scope 3": 3, "total given": 1, "operational": 2, "embodied": 6}
+_COLOUR = {"scope 1": 5, "scope 2": 1, "scope 3": 3, "total given": 4, "operational": 2, "embodied": 6}
 _REPORTED, _ESTIMATED = 1, 2
+_ACCOUNTING = {"location": 3, "market": 6}
 _NAMED = 10  # bars of a chart; the table beside it has more
 
 
@@ -218,22 +219,25 @@ def _coverage(table: Table, uncovered: Table) -> Section:
 def _restatements(table: Table) -> Section:
     panels: tuple[Panel, ...] = ()
     if table.rows:
-        months = sorted({row["month"] for row in table.rows})
-        unit = unit_for(row["change_kgco2e"] for row in table.rows)
-        series = []
-        for accounting, colour in (("location", 4), ("market", 6)):
-            if accounting not in {row["accounting"] or "location" for row in table.rows}:
-                continue
-            # what is the same under both counts in both
-            rows = [row for row in table.rows if row["accounting"] in (accounting, None)]
-            sums = [
-                shown.added(row["change_kgco2e"] for row in rows if row["month"] == month) for month in months
-            ]
-            series.append(Series(f"{accounting}-based", [_scaled(value, unit) for value in sums], colour))
+        changes = {
+            accounting: restated.by_month(table, accounting)
+            for accounting in _ACCOUNTING
+            if accounting in {row["accounting"] or "location" for row in table.rows}
+        }
+        months = sorted({month for sums in changes.values() for month, change in sums.items() if change})
+        unit = unit_for(change for sums in changes.values() for change in sums.values())
+        series = [
+            Series(f"{name}-based", [_scaled(sums.get(month), unit) for month in months], _ACCOUNTING[name])
+            for name, sums in changes.items()
+        ]
         title = "Change since a month was first loaded"
         text = "Change of reported carbon, by month and accounting."
-        svg = charts.grouped(_labels(months), series, title=title, text=text, unit=f"{unit.name} CO2e")
-        panels = (Panel(comparisons.restatements(table), (Drawn(title, svg),)),)
+        drawn: tuple[Drawn, ...] = ()
+        # months that have only been divided otherwise, or told anew, have no bar: they are in the table
+        if months:
+            svg = charts.grouped(_labels(months), series, title=title, text=text, unit=f"{unit.name} CO2e")
+            drawn = (Drawn(title, svg),)
+        panels = (Panel(restated.restatements(table), drawn),)
     return Section(
         "restatements",
         "Restatements",

@@ -27,11 +27,20 @@ def aside(config: Config) -> Iterator[Config]:
         yield dataclasses.replace(config, settings=settings)
 
 
-def checks(plugin: Plugin, config: Config) -> Iterator[tuple[str, Check]]:
-    """Try every stream that is set up, through every account, as (stream and account, check)."""
+def checks(plugin: Plugin, config: Config, *, named: bool = True) -> Iterator[tuple[str, Check]]:
+    """Try every stream that is set up, through every account, as (stream and account, check).
+
+    Args:
+        named: the provider was asked for by name: then it is told what each stream needs, even if none is set up.
+    """
     run = ProviderRun(plugin, config)
     missing = {stream.name: run.missing(stream.name) for stream in plugin.provider.streams}
     some = not all(missing.values())
+    if not some and not named:
+        name, streams = plugin.provider.name, ", ".join(missing)
+        hint = f"`ogf doctor --provider {name}` says what each needs; `ogf init --discover` looks for it and sets it"
+        yield "", Check("settings", ok=False, detail=f"not configured yet (it reads {streams})", hint=hint)
+        return
     for stream in plugin.provider.streams:
         if needs := " and ".join(missing[stream.name]):
             off = f"off; to read it, set {needs}"

@@ -40,8 +40,8 @@ FROM (
     SELECT 'max', min(max_watts::DOUBLE), avg(max_watts::DOUBLE), max(max_watts::DOUBLE) FROM read_csv(:gpus, all_varchar = true, header = true)
 );
 
--- What the user measured of his own machines stands for the assumed utilisation.
-UPDATE factor_coefficients SET middle = o.utilisation, low = least(low, o.utilisation), high = greatest(high, o.utilisation)
+-- What the user measured of his own machines stands for the assumed utilisation, and for its assumed bounds.
+UPDATE factor_coefficients SET middle = o.utilisation, low = o.utilisation, high = o.utilisation
 FROM (SELECT utilisation FROM emission_choice) AS o
 WHERE name = 'utilisation_cpu' AND o.utilisation IS NOT NULL;
 
@@ -131,8 +131,10 @@ WITH single AS (
     SELECT provider, region, usage_year, factor_id, gco2e_per_kwh FROM single JOIN years ON year = usage_year
     WHERE factor_set = 'google-operational'
     UNION ALL
-    SELECT provider, region, usage_year, factor_id, gco2e_per_kwh FROM single JOIN years ON abs(year - usage_year) <= 1
-    WHERE factor_set = 'ember'
+    -- Ember's beside the chosen year, not the usage's: a year that has no data yet gets the bounds of the last that has.
+    SELECT c.provider, c.region, c.usage_year, b.factor_id, b.gco2e_per_kwh
+    FROM chosen AS c JOIN single AS b ON b.provider = c.provider AND b.region = c.region AND abs(b.year - c.year) <= 1
+    WHERE b.factor_set = 'ember'
 ), resolved AS (
     -- Who declares a factor of his own has said what it is: no other source bounds it.
     SELECT c.provider, c.region, c.usage_year, c.factor_id, c.year AS factor_year, c.basis, c.licence, c.source,

@@ -138,15 +138,27 @@ LEFT JOIN emission_services AS rest ON rest.provider = f.provider AND rest.servi
 GROUP BY ALL;
 
 CREATE OR REPLACE VIEW restatements AS
-WITH versions AS (
+WITH forgotten AS (
+    -- Taken out by `ogf forget`: superseded at a moment when no load took its place. What was there before is gone too.
+    SELECT org_id, provider, stream, partition_key, max(superseded_at) AS forgotten_at
+    FROM loads AS l WHERE superseded_at IS NOT NULL AND NOT EXISTS (
+        FROM loads AS n WHERE n.org_id = l.org_id AND n.provider = l.provider AND n.stream = l.stream AND n.published_at = l.superseded_at)
+    GROUP BY ALL
+), versions AS (
     -- Each load of a partition that is kept, and the one before it. `…@v3.0.0` tells the same as `…@v2.0.0`, anew.
     SELECT *, lag(load_id) OVER (
         PARTITION BY org_id, provider, stream, regexp_replace(partition_key, '@[vV]?\d+([.]\d+)*$', '')
         ORDER BY list_transform(regexp_extract_all(regexp_extract(partition_key, '@[vV]?\d+([.]\d+)*$'), '\d+'), lambda n: CAST(n AS BIGINT)),
             published_at, load_id) AS old_load_id
-    FROM loads WHERE status IN ('current', 'superseded') AND published_at IS NOT NULL AND pruned_at IS NULL
+    FROM loads AS l WHERE status IN ('current', 'superseded') AND published_at IS NOT NULL AND pruned_at IS NULL AND NOT EXISTS (
+        FROM forgotten AS f WHERE f.org_id = l.org_id AND f.provider = l.provider AND f.stream = l.stream
+            AND f.partition_key = l.partition_key AND f.forgotten_at >= l.published_at)
 ), totals AS (
-    SELECT load_id, "month", provider_scope, accounting, sum(emissions_kgco2e) AS kgco2e, max(model_version) AS model_version
+    -- The model version is the load's of that month, for a figure that it does not give too: each change has both.
+    SELECT load_id, "month", provider_scope, accounting, sum(emissions_kgco2e) AS kgco2e
+    FROM monthly_log WHERE emissions_kgco2e IS NOT NULL GROUP BY ALL
+), models AS (
+    SELECT load_id, "month", max(model_version) AS model_version
     FROM monthly_log WHERE emissions_kgco2e IS NOT NULL GROUP BY ALL
 ), before AS (
     SELECT v.load_id, t.* EXCLUDE (load_id) FROM versions AS v JOIN totals AS t ON t.load_id = v.old_load_id
@@ -156,12 +168,14 @@ WITH versions AS (
 ), compared AS (
     SELECT coalesce(after.load_id, before.load_id) AS load_id, coalesce(after."month", before."month") AS "month",
         coalesce(after.provider_scope, before.provider_scope) AS provider_scope, coalesce(after.accounting, before.accounting) AS accounting,
-        before.model_version AS old_model_version, after.model_version AS new_model_version,
         before.kgco2e AS old_kgco2e, after.kgco2e AS new_kgco2e
     FROM before FULL JOIN after ON after.load_id = before.load_id AND after."month" = before."month"
         AND after.provider_scope IS NOT DISTINCT FROM before.provider_scope AND after.accounting IS NOT DISTINCT FROM before.accounting
 )
 SELECT v.org_id, v.provider, v.stream, v.partition_key, c."month", c.provider_scope, c.accounting, v.old_load_id,
-    v.load_id AS new_load_id, v.published_at, c.old_model_version, c.new_model_version, c.old_kgco2e, c.new_kgco2e,
+    v.load_id AS new_load_id, v.published_at, o.model_version AS old_model_version, n.model_version AS new_model_version,
+    c.old_kgco2e, c.new_kgco2e,
     coalesce(c.new_kgco2e, 0) - coalesce(c.old_kgco2e, 0) AS change_kgco2e
-FROM compared AS c JOIN versions AS v ON v.load_id = c.load_id;
+FROM compared AS c JOIN versions AS v ON v.load_id = c.load_id
+LEFT JOIN models AS o ON o.load_id = v.old_load_id AND o."month" = c."month"
+LEFT JOIN models AS n ON n.load_id = v.load_id AND n."month" = c."month";
