@@ -42,6 +42,8 @@ def command(
     curl -X POST -H "Authorization: Bearer $KEY" http://127.0.0.1:8090/api/connectors/sync/aws
     curl -H "Authorization: Bearer $KEY" http://127.0.0.1:8090/api/emissions?group_by=provider
     """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped
+    from ogf.telemetry import masked, setup, shutdown
+
     try:
         from ogf.service.server import server
         from ogf.service.service import assemble
@@ -57,8 +59,9 @@ def command(
     settings = service.config.settings.server
     running = server(service, host=settings.host, port=settings.port)
     running.on_listening = lambda *at: _say(service, *at, as_json=as_json)  # type: ignore[method-assign]
-    service.start()
+    setup(tracing=service.config.settings.telemetry.tracing, prometheus=True)
     try:
+        service.start()
         running.run()
     except SystemExit as error:  # uvicorn's way to say that it could not begin
         raise ConfigError(
@@ -68,6 +71,8 @@ def command(
         ) from error
     finally:
         service.close()
+        for line in shutdown():
+            click.echo(masked(line), err=True)
     return ExitCode.SUCCEEDED
 
 

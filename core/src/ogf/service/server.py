@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import signal
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import uvicorn
 
 from ogf.errors import ConfigError, ExitCode
 from ogf.service.app import application
+from ogf.service.network import is_loopback
 from ogf.service.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -36,14 +36,6 @@ def require_safe(host: str, *, auth: bool) -> None:
         where="server.host",
         hint="leave out --host, or set auth.require to true and make keys with ogf token create",
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is this machine's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Server(uvicorn.Server):

@@ -18,18 +18,23 @@ from ogf.service.jobs.book import JobBook
 from ogf.service.jobs.queue import JobQueue
 from ogf.service.jobs.schedule import Schedule, Scheduler, schedules
 from ogf.service.syncs import Syncs
+from ogf.telemetry import metrics
 from ogf.warehouse import ledger
+from ogf.warehouse.answers import answer
 from ogf.warehouse.file import WarehouseFile
 from ogf.warehouse.instance import Instance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import duckdb
+
     from ogf.config import Config
     from ogf.plugins import Plugin
 
 # A request waits no longer for another process that holds the warehouse; a job has the patience of `ogf run`.
 _REQUEST_WAIT = 5.0
+_SUCCEEDED = "SELECT provider, org_id, last_success_at FROM connectors WHERE last_success_at IS NOT NULL"
 
 
 class Service:
@@ -71,8 +76,8 @@ class Service:
         lock = Path(f"{self.db}.spool") / "serve.lock"
         self._open.enter_context(run_lock(lock, what="ogf serve on this warehouse"))
         self._open.callback(self.instance.close)
-        with self.queue.book.warehouse.writing():
-            pass
+        with self.queue.book.warehouse.writing() as connection:
+            self._announce(connection)
         self.queue.start()
         self._open.callback(self.queue.close)
         self.scheduler.start()
@@ -81,6 +86,16 @@ class Service:
     def close(self) -> None:
         """End: jobs stop after their page and stay in the book, the file is let go of."""
         self._open.close()
+
+    def _announce(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Begin every counter at nought, and say when each provider last succeeded, be it before this service."""
+        for name in self.connectors.names:
+            if name not in self.connectors.broken:
+                streams = self.connectors.plugin(name).provider.streams
+                metrics.announce(name, [stream.name for stream in streams])
+        for row in answer(connection, _SUCCEEDED).rows:
+            if row["org_id"] == self.connectors.org_of(row["provider"]):
+                metrics.succeeded(row["provider"], at=row["last_success_at"].timestamp())
 
     def _ask(self, plan: Schedule) -> None:
         self.syncs.start(plan.provider, org_id=plan.org_id, by="schedule", trigger="schedule")

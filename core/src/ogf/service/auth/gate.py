@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _bearer = HTTPBearer(auto_error=False, description="An API key (`ogf token create`), or a JSON web token")
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key (`ogf token create`)")
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+KeyHeader = Annotated[str | None, Security(_header)]
 _ALL = frozenset(SCOPES)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 # A key that was made or revoked by `ogf token` is known after so many seconds.
@@ -122,11 +124,7 @@ class Gate:
 def require(scope: str) -> Callable[..., Principal]:
     """A dependency of a route: whoever asks, if their credential has this scope."""
 
-    def allowed(
-        request: Request,
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-        header: Annotated[str | None, Security(_header)],
-    ) -> Principal:
+    def allowed(request: Request, bearer: Bearer, header: KeyHeader) -> Principal:
         gate: Gate = request.app.state.service.gate
         who = gate.principal(request, bearer.credentials if bearer else header)
         if not who.may(scope):

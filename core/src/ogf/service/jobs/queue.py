@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from ogf.errors import OgfError, WarehouseBusy
+from ogf.redaction import Redactor
 from ogf.runner.clock import Cancel
 from ogf.runner.run import Options, ProviderRun
 from ogf.service.jobs.book import JobBook
 from ogf.service.jobs.progress import Progress
 from ogf.telemetry import masked
+from ogf.telemetry.spans import ingestion_run
 from ogf.warehouse import ledger
 from ogf.window import Month, Window
 
@@ -51,6 +53,7 @@ class JobQueue:
         self.connectors = connectors
         self.book = book
         self._wait = wait
+        self._mask = Redactor(connectors.config.secrets()).text
         self._live: dict[str, _Live] = {}
         self._lock = threading.Lock()
         self._closing = False
@@ -131,7 +134,8 @@ class JobQueue:
         )
         log.info("job begins", attempt=job.attempts + 1)
         try:
-            result = self._run(live)
+            with ingestion_run(self._mask, providers=job.provider, job_id=job.job_id):
+                result = self._run(live)
         except OgfError as error:
             text = masked(f"{error.where}: {error.message}" if error.where else error.message)
             self._finish(job, live, status="failed", message=text, hint=masked(error.hint))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from ogf import __version__
+from ogf.service.auth.gate import Bearer, KeyHeader, address_of, require
+from ogf.service.network import is_loopback
 from ogf.service.routes.asked import Wired, errors
+from ogf.telemetry import metrics
 
 router = APIRouter(tags=["health"])
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 class Health(BaseModel):
@@ -28,3 +34,22 @@ def ready(service: Wired) -> Health:
     with service.answers.connection(seconds=5) as connection:
         connection.execute("SELECT count(*) FROM connectors").fetchone()
     return Health(status="ok", version=__version__)
+
+
+def _scraper(request: Request, bearer: Bearer, header: KeyHeader) -> None:
+    """Let whoever is on this machine read, and others with a credential; what a proxy forwards comes from elsewhere."""
+    forwarded = any(name in request.headers for name in _FORWARDED)
+    if forwarded or not is_loopback(address_of(request)):
+        require("read")(request, bearer, header)
+
+
+@router.get(
+    "/metrics",
+    dependencies=[Depends(_scraper)],
+    response_class=Response,
+    responses={200: {"content": {metrics.CONTENT_TYPE: {"schema": {"type": "string"}}}}, **errors()},
+)
+def prometheus() -> Response:
+    """The metrics of runs, as Prometheus reads them. Without a credential from this machine only."""
+    body, kind = metrics.exposition()
+    return Response(body, headers={"Content-Type": kind})
