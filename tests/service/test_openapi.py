@@ -14,14 +14,20 @@ SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
-@pytest.mark.parametrize("examples", [1, pytest.param(50, marks=pytest.mark.long)])
-def test_schemathesis_finds_nothing(served: Served, examples: int) -> None:
+@pytest.mark.parametrize(
+    ("phases", "examples"),
+    [("examples,fuzzing", 2), pytest.param("examples,coverage,fuzzing", 50, marks=pytest.mark.long)],
+    ids=["few", "many"],
+)
+def test_schemathesis_finds_nothing(served: Served, phases: str, examples: int) -> None:
     document = served.folder / "openapi.json"
     document.write_text(json.dumps(served.ask("/openapi.json")))
     command = [SCHEMATHESIS, "--config-file", CONFIG, "run", document, "--url", served.address]
     command += [
         "-H",
         f"Authorization: Bearer {served.key}",
+        "--phases",
+        phases,
         "--max-examples",
         examples,
         "--seed",

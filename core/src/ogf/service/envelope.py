@@ -36,6 +36,10 @@ _CODES = {
     429: "too_many_requests",
     500: "internal",
 }
+_WORDS = {
+    404: ("there is nothing at this path", "GET /openapi.json lists what there is"),
+    405: ("this path does not take this method", "the header Allow lists those it takes"),
+}
 _log: Any = structlog.get_logger("ogf.service")
 
 
@@ -116,7 +120,8 @@ def translated(error: Exception) -> ApiError:
             return _invalid(error)
         case HTTPException():
             code = _CODES.get(error.status_code, "error")
-            return ApiError(error.status_code, code, str(error.detail), headers=error.headers)
+            words = _WORDS.get(error.status_code, (str(error.detail), None))
+            return ApiError(error.status_code, code, words[0], detail=words[1], headers=error.headers)
         case WarehouseBusy():
             return ApiError(
                 503, "warehouse_busy", error.message, detail=error.hint, headers={"Retry-After": "5"}

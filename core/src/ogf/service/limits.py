@@ -59,9 +59,7 @@ class Limits:
             if begun:
                 raise
             slow = isinstance(error, TimeoutError)
-            problem = (
-                ApiError(408, "request_timeout", "the body came too slowly") if slow else translated(error)
-            )
+            problem = _too_slow() if slow else translated(error)
             await answer(scope, problem)(scope, receive, sent)
 
 
@@ -97,6 +95,10 @@ def _too_large() -> ApiError:
         f"the body is larger than {LARGEST_BODY:,} bytes",
         headers={"Connection": "close"},
     )
+
+
+def _too_slow() -> ApiError:
+    return ApiError(408, "request_timeout", "the body came too slowly", headers={"Connection": "close"})
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -50,7 +50,11 @@ class JobBook:
             under_way = session.exec(select(Job).where(*mine, col(Job.status).in_(UNFINISHED))).first()
             known = again or under_way
             if known is not None:
-                return ledger.revised(known), False
+                found = ledger.revised(known)
+                if found.idempotency_key is None and wanted.idempotency_key is not None:
+                    found = ledger.revised(found, idempotency_key=wanted.idempotency_key)
+                    ledger.put(session, found)
+                return found, False
             taken = set(session.exec(select(Job.job_id).where(*mine)).all())
             names = (f"{wanted.job_id}{'' if n == 1 else f'-{n}'}" for n in range(1, len(taken) + 2))
             job = ledger.revised(wanted, job_id=next(name for name in names if name not in taken))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
@@ -23,12 +21,14 @@ class Health(BaseModel):
 
 
 @router.get("/healthz")
+@router.head("/healthz", include_in_schema=False)
 def alive() -> Health:
     """Liveness: the process answers."""
     return Health(status="ok", version=__version__)
 
 
 @router.get("/readyz", responses={503: errors()[503]})
+@router.head("/readyz", include_in_schema=False)
 def ready(service: Wired) -> Health:
     """Readiness: the warehouse can be asked."""
     with service.answers.connection(seconds=5) as connection:
