@@ -175,7 +175,13 @@ def test_the_breakdown_says_unit_accounting_coverage_and_share_estimated(here, s
     answer = service.ask("/api/emissions?group_by=provider,service&per_page=100")
     assert page.locator("#breakdown-body tbody tr").count() == answer["total"]
     said = page.locator("#breakdown-said").inner_text()
-    for words in ("location-based", "kg CO₂e", "estimated", "of usage rows have an estimate", "ogf-2026.1"):
+    for words in (
+        "location-based",
+        "kg CO₂e",
+        "All of it is reported",
+        "of usage rows have an estimate",
+        "ogf-2026.1",
+    ):
         assert words in said
     page.get_by_label("Accounting").select_option("market")
     page.get_by_role("button", name="Apply").click()

@@ -13,6 +13,7 @@ const TITLES = {
   service: "Service", category: "Category", region: "Region", basis: "Basis",
 };
 const MASSES = { emissions_kgco2e: "kg CO₂e", low_kgco2e: "low", high_kgco2e: "high", energy_kwh: "kWh" };
+const BOUNDS = ["low_kgco2e", "high_kgco2e"]; // of an estimate: what is reported has none
 
 /** Show a page of it. */
 export async function draw(params) {
@@ -35,19 +36,21 @@ export async function draw(params) {
 function about(answer) {
   if (!answer.total) return "";
   const sum = answer.total_kgco2e === null ? "" : `All rows together ${mass(answer.total_kgco2e).join(" ")}, ${answer.accounting}-based. `;
-  const estimated = answer.estimated_share === null ? "" : `${share(answer.estimated_share)} of it is estimated, the rest is reported. `;
+  const part = answer.estimated_share;
+  const estimated = part === null ? "" : part === 0 ? "All of it is reported. " : `${share(part)} of it is estimated, the rest is reported. `;
   const covered = answer.coverage.share === null ? "No usage is loaded. " : `${share(answer.coverage.share)} of usage rows have an estimate. `;
-  return `${sum}${estimated}${covered}Method ${answer.basis.method} ${answer.basis.method_version}, grid factors ${answer.basis.factor_set}. Low and high are an estimate's bounds.`;
+  return `${sum}${estimated}${covered}Method ${answer.basis.method} ${answer.basis.method_version}, grid factors ${answer.basis.factor_set}.${part ? " Low and high are an estimate's bounds." : ""}`;
 }
 
 function columns(rows) {
   const names = Object.keys(rows[0] ?? {});
   return [
     ...names.filter((name) => TITLES[name]).map((name) => ({ title: TITLES[name], nowrap: name !== "service", cell: (row) => cell(name, row[name]) })),
-    ...names.filter((name) => MASSES[name]).map((name) => {
-      const write = column(rows.map((row) => row[name]));
-      const bound = name === "low_kgco2e" || name === "high_kgco2e"; // what is reported has none
-      return { title: MASSES[name], number: true, cell: (row) => (bound && row.basis === "reported" ? "" : write(row[name])) };
+    ...names.filter((name) => MASSES[name]).flatMap((name) => {
+      const value = (row) => (BOUNDS.includes(name) && row.basis === "reported" ? null : row[name]);
+      const values = rows.map(value);
+      const write = column(values);
+      return values.some((each) => each !== null) ? [{ title: MASSES[name], number: true, cell: (row) => write(value(row)) }] : [];
     }),
   ];
 }

@@ -30,7 +30,8 @@ export function draw() {
 export function ended(job) {
   const said = cards.get(job.provider)?.said;
   if (!said || job.error) return;
-  const loaded = job.progress.partitions_total ? `${many(job.row_count, "row")} loaded` : "nothing was new";
+  const nothing = job.status === "succeeded" && !job.progress.partitions_total;
+  const loaded = nothing ? "nothing was new" : `${many(job.row_count, "row")} loaded`;
   remark(said, `Sync ${job.status}: ${loaded}.`, job.status === "succeeded" ? "success" : "remark");
 }
 

@@ -91,8 +91,8 @@ function row() {
 function ended(each) {
   const parts = [];
   if (each.began) parts.push(`took ${took(each.began, each.ended)}`);
-  parts.push(each.total ? `${count(each.done)} of ${count(each.total)} partitions` : "nothing new");
-  if (each.total) parts.push(`${count(each.rows)} rows`);
+  if (each.total) parts.push(`${count(each.done)} of ${count(each.total)} partitions`, `${count(each.rows)} rows`);
+  else if (each.status === "succeeded") parts.push("nothing new");
   if (each.rejected) parts.push(`${count(each.rejected)} refused`);
   parts.push(`by ${each.by}`);
   return parts.join(" · ");
