@@ -36,8 +36,8 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def instance() -> Iterator[Instance]:
-    instance = Instance(idle=0.2, held=1.0)
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    instance = Instance(tmp_path / "ogf.duckdb", idle=0.2, held=1.0)
     yield instance
     instance.close()
 
@@ -136,23 +136,29 @@ def test_another_process_gets_its_turn_among_readers_that_never_pause(
     assert not troubles
 
 
-def test_the_generation_changes_with_every_write_and_whenever_others_may_have_written(
+def test_the_generation_changes_with_every_write_here_or_elsewhere_and_not_without(
     file: WarehouseFile, instance: Instance
 ) -> None:
     def now() -> int:
+        deadline = time.monotonic() + 10
+        while instance._base is not None:  # let go of in between
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         with file.reading():
             return instance.generation
 
     first = now()
     assert now() == first
-    with file.writing():
-        pass
+    with file.writing() as connection:
+        connection.execute(INSERT)
     second = now()
     assert second != first
-    deadline = time.monotonic() + 10
+    assert now() == second
+    now()
     while instance._base is not None:
-        assert time.monotonic() < deadline
         time.sleep(0.05)
+    with duckdb.connect(str(file.path)) as elsewhere:
+        elsewhere.execute(INSERT)
     assert now() not in (first, second)
 
 

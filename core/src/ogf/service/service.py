@@ -49,7 +49,7 @@ class Service:
     ) -> None:
         self.config = config
         self.db = Path(config.settings.warehouse.path).expanduser().resolve()
-        self.instance = Instance()
+        self.instance = Instance(self.db)
         runner = config.settings.runner
         memory_mb = runner.memory_limit // 1_000_000
         self.warehouse = WarehouseFile(

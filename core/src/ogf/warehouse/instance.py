@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import duckdb
 
@@ -26,15 +27,19 @@ class Instance:
     """Lends connections to one instance, opened when the first is asked for.
 
     Attributes:
-        generation: another number as soon as the file may hold something new: somebody here wrote, or it was let go of.
+        generation: another number as soon as the file may hold something new: somebody here wrote, or it is not the
+            file any more that was let go of.
 
     Args:
+        path: the file.
         idle: seconds without a user before the file is let go of.
         held: seconds after which no new user is let in until it was let go of.
     """
 
-    def __init__(self, *, idle: float = _IDLE_SECONDS, held: float = _HELD_SECONDS) -> None:
+    def __init__(self, path: Path, *, idle: float = _IDLE_SECONDS, held: float = _HELD_SECONDS) -> None:
         self.generation = 0
+        self._path = path
+        self._left: tuple[int, ...] = ()
         self._idle = idle
         self._held = held
         self._changed = threading.Condition()
@@ -99,6 +104,7 @@ class Instance:
             self._opening = True
         try:
             opened = connect()
+            found = self._stamp()
         except BaseException:
             with self._changed:
                 self._opening = False
@@ -109,7 +115,7 @@ class Instance:
             self._base = opened
             self._opening = False
             self._opened_at = time.monotonic()
-            self.generation += 1
+            self.generation += found != self._left
             self._changed.notify_all()
         threading.Thread(target=self._watch, args=(opened,), name="warehouse", daemon=True).start()
         return opened
@@ -141,9 +147,16 @@ class Instance:
                     return
                 self._changed.wait(None if self._users else max(idle_in, 0.01))
 
+    def _stamp(self) -> tuple[int, ...]:
+        """What changes when somebody writes, be it into the log that a killed process leaves behind."""
+        stat = self._path.stat()
+        log = self._path.with_name(f"{self._path.name}.wal")
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns, log.stat().st_size if log.exists() else 0
+
     def _let_go(self) -> None:
         if self._base is not None:
             self._base.close()
             self._base = None
+            self._left = self._stamp()
             self._free_again = time.monotonic() + (0 if self._closed else _PAUSE_SECONDS)
             self._changed.notify_all()
