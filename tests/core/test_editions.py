@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ogf.hookspecs import Stream
 from ogf.runner.editions import is_newer
+from ogf.runner.forget import find, forget
 from ogf.testing.provider import FakeCloud, refused
 
 OLD, NEW, OTHER = "x/2026-01@v2.0.0", "x/2026-01@v3.0.0", "x/2026-02@v2.0.0"
@@ -89,6 +90,39 @@ def test_without_history_an_older_edition_is_pruned_and_stays_known(db):
     cloud.run(db)
     assert kept(cloud, db) == [(NEW, "S3", "current")]
     assert cloud.run(db).count("unchanged") == 2
+
+
+def test_where_the_newest_is_forgotten_the_one_before_counts_again(cloud, db, ask):
+    cloud.put(OLD, [[EC2]], version="1")
+    cloud.put(OTHER, [[RDS]], version="1")
+    cloud.run(db)
+    cloud.put(NEW, [[S3]], version="1")
+    cloud.run(db)
+    ((then,),) = ask("SELECT max(published_at) FROM loads")
+    run = cloud.prepare(db)
+    forget(run, find(run, "carbon", [NEW]))
+    assert shown(cloud, db) == [(OLD, "EC2"), (OTHER, "RDS")]
+    was = f"SELECT partition_key, service FROM activities_as_of('{then.isoformat()}') ORDER BY ALL"
+    assert ask(was) == [(NEW, "S3"), (OTHER, "RDS")]
+    cloud.drop(NEW)
+    assert cloud.run(db).count("unchanged") == 2
+    assert shown(cloud, db) == [(OLD, "EC2"), (OTHER, "RDS")]
+    cloud.put(NEW, [[S3]], version="1")
+    cloud.run(db)
+    assert shown(cloud, db) == [(NEW, "S3"), (OTHER, "RDS")]
+
+
+def test_without_history_an_edition_that_counts_again_is_loaded_anew(db):
+    cloud = FakeCloud(streams=(Stream("carbon", editions=True),))
+    cloud.put(OLD, [[EC2]], version="1")
+    cloud.run(db)
+    cloud.put(NEW, [[S3]], version="1")
+    cloud.run(db)
+    run = cloud.prepare(db)
+    forget(run, find(run, "carbon", [NEW]))
+    cloud.drop(NEW)
+    assert cloud.run(db).count("loaded") == 1
+    assert shown(cloud, db) == [(OLD, "EC2")]
 
 
 def test_without_editions_an_at_sign_in_a_key_means_nothing(db):

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ogf.errors import SourceError
+from ogf.runner.editions import thing_of
 from ogf.runner.failpoints import passing
+from ogf.runner.fallback import fall_back
 from ogf.warehouse import facts, ledger
 
 if TYPE_CHECKING:
@@ -212,10 +214,13 @@ class Books:
     def keeps_history(self, stream: str) -> bool:
         return stream not in self._prunes
 
-    def forget(self, stream: str, keys: Collection[str]) -> list[ledger.Load]:
+    def forget(self, stream: str, keys: Collection[str], *, editions: bool) -> list[ledger.Load]:
         """Take partitions out: their loads count no more, their state is gone. Returns the loads whose segments may go.
 
         One transaction. Keys that are not known are passed over.
+
+        Args:
+            editions: keys of the stream end in an edition; where the newest is taken out, the one before counts again.
         """
         with self.warehouse.writing() as connection, ledger.transaction(connection) as session:
             at = ledger.now()
@@ -236,7 +241,12 @@ class Books:
             known = ledger.rows(session, ledger.PartitionState, **of)
             ledger.remove(session, *(state for state in known if state.partition_key in keys))
             session.expunge_all()  # what was read before must be read anew
-            return self._prune(connection, session)
+            gone = self._prune(connection, session)
+            if editions:
+                session.expunge_all()
+                for thing in {thing_of(key) for key in keys}:
+                    fall_back(connection, session, of, thing)
+            return gone
 
     def _prune(self, connection: duckdb.DuckDBPyConnection, session: Session) -> list[ledger.Load]:
         """Drop the rows of abandoned loads, and of superseded ones whose stream keeps no history."""

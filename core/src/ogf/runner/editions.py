@@ -8,13 +8,26 @@ more.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def is_newer(key: str, other: str) -> bool:
     """Whether two keys are of the same thing and the first one's edition is the newer: 10 comes after 9."""
-    thing, _, edition = key.rpartition("@")
-    other_thing, _, other_edition = other.rpartition("@")
-    return thing == other_thing and _rank(edition) > _rank(other_edition)
+    edition, other_edition = (each.rpartition("@")[2] for each in (key, other))
+    return thing_of(key) == thing_of(other) and _rank(edition) > _rank(other_edition)
+
+
+def newest(keys: Iterable[str]) -> str | None:
+    """Of keys of one thing, that of the newest edition; None of none."""
+    return max(keys, key=lambda key: _rank(key.rpartition("@")[2]), default=None)
+
+
+def thing_of(key: str) -> str:
+    """What a key's edition is of."""
+    return key.rpartition("@")[0]
 
 
 def _rank(edition: str) -> list[tuple[int, str]]:

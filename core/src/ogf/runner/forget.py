@@ -45,7 +45,9 @@ def forget(run: ProviderRun, states: Sequence[ledger.PartitionState]) -> None:
     with run.alone():
         for stream in {state.stream for state in states}:
             gone = run.books().forget(
-                stream, {state.partition_key for state in states if state.stream == stream}
+                stream,
+                {state.partition_key for state in states if state.stream == stream},
+                editions=any(each.editions for each in run.plugin.provider.streams if each.name == stream),
             )
             for load in gone:
                 run.spool.drop(run.spool.load_folder(load.stream, load.digest, load.load_id))

@@ -71,6 +71,15 @@ def carry_over(connection: duckdb.DuckDBPyConnection, *, old: int, new: int, acc
     return int(row[0]) if row else 0
 
 
+def copy(connection: duckdb.DuckDBPyConnection, *, old: int, new: int) -> None:
+    """Give a new load the rows of an old one, the refused ones too."""
+    for table in ("activity_log", "quarantine_log", "monthly_log"):
+        connection.execute(
+            f"INSERT INTO {table} SELECT * REPLACE (?::BIGINT AS load_id) FROM {table} WHERE load_id = ?",
+            [new, old],
+        )
+
+
 def collapse_duplicates(connection: duckdb.DuckDBPyConnection, load_id: int) -> tuple[int, int]:
     """Enforce one row per `activity_id`: equal rows collapse, differing ones go to quarantine.
 
