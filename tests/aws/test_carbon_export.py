@@ -146,6 +146,7 @@ class TestEmpty:
             {"carbon/2026-01@v3.0.0": ("loaded", "new")},
         )
         assert warehouse.column("count(*)") == [0]
+        assert any("0 bytes" in notice for notice in result.notices) == (not body)
         assert warehouse.run().count("unchanged") == 1
 
     def test_an_emptied_surplus_file_adds_nothing(self, put, local):

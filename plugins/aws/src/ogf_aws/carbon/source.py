@@ -142,6 +142,10 @@ def _partition(ctx: Context, store: ObjectStore, item: _Month) -> Partition:
             source=source,
             problem=Problem(error.error_class, error.message, error.hint),
         )
+    if not any(file.size for file in files):
+        ctx.note(
+            f"{source}: what it holds of {item.month} has 0 bytes: a month without emissions, if that is true"
+        )
     return Partition(
         stream="carbon",
         key=key,
