@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import duckdb
 
@@ -32,6 +34,7 @@ class Answers:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._making: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
         self._bytes = 0
         self._generation = -1
 
@@ -63,8 +66,13 @@ class Answers:
             )  # read while the file is held: nobody else can have written
             found = self._find(key, generation)
             if found is None:
-                found = make(connection)
-                self._keep(key, generation, found)
+                with self._making.setdefault(
+                    key, threading.Lock()
+                ):  # those who ask the same wait for the first
+                    found = self._find(key, generation)
+                    if found is None:
+                        found = make(connection)
+                        self._keep(key, generation, found)
             return found
 
     def _find(self, key: Hashable, generation: int) -> bytes | None:
@@ -87,8 +95,23 @@ class Answers:
 
 
 def as_json(value: Any) -> bytes:
-    """As `ogf --json` writes it: decimals and ids as texts, so that no digit is lost; times in ISO 8601, UTC."""
-    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":")).encode()
+    """As `ogf --json` writes it: decimals and ids as texts, so that no digit is lost; times in ISO 8601, UTC.
+
+    What is no number (a source may say NaN) is null: JSON has no word for it.
+    """
+    try:
+        text = json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return as_json(_finite(value))
+    return text.encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> str:
