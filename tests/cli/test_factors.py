@@ -83,3 +83,55 @@ def test_a_place_of_your_own_is_one_however_it_is_spelled(empty: Place) -> None:
 def test_usage_without_a_region_counts_where_the_user_says(empty: Place) -> None:
     empty("factors", "use", "--global", "aws=eu-central-1")
     assert "em:2024:DE" in empty("factors", "show", "aws/global").stdout
+
+
+SPEND = "provider,currency,year,low_kgco2e_per_currency,kgco2e_per_currency,high_kgco2e_per_currency,source,licence"
+
+
+def test_the_method_spend_is_off_and_refused_without_factors_of_your_own(empty: Place) -> None:
+    (empty.folder / "kwh.csv").write_text(HEAD + "aws,eu-west-1,2024,5,b,s,l\n")
+    (empty.folder / "spend.csv").write_text(f"{SPEND}\naws,usd,2024,0.1,0.15,0.4,us,own\n")
+
+    def chosen() -> list[str]:
+        known = json.loads(empty("factors", "list", "--json").stdout)["methods"]
+        return [item["method"] for item in known if item["chosen"]]
+
+    assert chosen() == ["ogf-2026.1"]
+    refused = empty("factors", "use", "--method", "spend", code=2).stderr
+    assert "the method spend has no factors" in refused
+    assert f"{SPEND}\n  aws,USD,2024,0.02,0.1,0.3," in refused
+    assert "lacks the columns currency, low_kgco2e" in empty(
+        "factors", "use", "--method", "spend", "--file", "kwh.csv", code=2
+    ).stderr  # fmt: skip
+    assert "--method spend uses them" in empty("factors", "use", "--file", "spend.csv").stderr
+    assert chosen() == ["ogf-2026.1"]
+    empty("factors", "use", "--no-file")
+    empty("factors", "use", "--method", "spend", code=2)
+    answer = empty("factors", "use", "--method", "spend", "--file", "spend.csv").stderr
+    assert "1 factor of" in answer
+    assert "reads no factor set" in answer
+    assert "not read by the method spend" in empty("factors", "use", "--file", "kwh.csv").stderr
+    assert "0.15" in empty("factors", "show", "spend:spend:2024:aws/USD").stdout
+    for words in (("--no-file",), ("--defaults", "--method", "spend")):
+        assert "has no factors" in empty("factors", "use", *words, code=2).stderr
+    assert chosen() == ["spend"]
+    empty("factors", "use", "--defaults")
+    assert chosen() == ["ogf-2026.1"]
+
+
+def test_every_mistake_of_a_file_of_factors_by_spend_is_told(empty: Place) -> None:
+    (empty.folder / "bad.csv").write_text(
+        f"{SPEND}\naws,dollar,24,0,-1,1,us,own\naws,USD,2024,0,,1,us,own\naws,USD,2024,0.2,0.1,0.3,us,own\n"
+        "aws,USD,2024,0.1,0.2,0.3,us,\naws,EUR,2024,0.1,0.2,0.3,us,own\nAWS,eur,2024,0.1,0.2,0.3,us,own\n"
+    )
+    mistakes = empty("factors", "use", "--method", "spend", "--file", "bad.csv", code=2).stderr
+    for text in (
+        "line 2: year is '24'",
+        "line 2: currency is 'dollar'",
+        "line 2: kgco2e_per_currency is '-1'",
+        "line 3: kgco2e_per_currency is empty",
+        "line 4: kgco2e_per_currency is 0.1, not between its bounds 0.2 and 0.3",
+        "line 5: licence is empty",
+        "line 7: AWS eur 2024 is there twice",
+    ):
+        assert text in mistakes

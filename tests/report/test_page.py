@@ -8,6 +8,11 @@ from html.parser import HTMLParser
 import pytest
 from report.samples import machine, reported, used
 
+from ogf.emissions.choice import choose
+from ogf.emissions.install import install
+from ogf.emissions.own_spend import SpendFactor, put
+from ogf.report import reconcile
+from ogf.warehouse.file import WarehouseFile
 from ogf.window import Month
 
 JAN = "2026-01"
@@ -112,6 +117,39 @@ def test_estimated_rows_alone_have_their_interval(warehouse, html):
     assert len(row[-2].replace(".", "").lstrip("0")) <= 2
     assert not any(caption.startswith("By month, market") for caption in page.tables)
     assert "ODbL-1.0" in " ".join(page.texts)
+
+
+def test_estimates_by_spend_say_whose_factor_it_is_and_stand_beside_reported_totals(warehouse, html, tables):
+    bill = used(JAN, cost=20, **machine())
+    warehouse.load(carbon=[reported(JAN, 2, 3.0, "location"), reported(JAN, 3, 1.0)], bill=[bill])
+    warehouse.close()
+    with WarehouseFile(warehouse.db).writing() as connection:
+        put(
+            connection,
+            [SpendFactor("spend:us", "aws", "USD", 2026, 0.05, 0.15, 0.5, "our own study", "ours")],
+        )
+        choose(connection, method="spend")
+        install(connection)
+    page = check(html())
+    assert table(page, "Reported beside estimated")[1] == [
+        "aws",
+        "4.00",
+        "",
+        "3.0",
+        "1.0–10",
+        "0.75×",
+        "100 %",
+        "100 %",
+    ]
+    (used_factor,) = table(page, "Factors used")[1:]
+    assert used_factor[2:8] == ["spend:us", "2026", "", "", "", "3.0"]
+    words = " ".join(page.texts)
+    assert "Own factors: our own study (ours)" in words
+    assert "ODbL" not in words
+    (gap,) = reconcile.gaps(tables()).rows
+    assert (gap["compared"], gap["gap_kgco2e"], gap["ratio_scope2"]) == ("total", -1, None)
+    assert "estimated from what was paid" in " | ".join(gap["explained"])
+    assert "grid factor" not in " | ".join(gap["explained"])
 
 
 def test_names_from_data_are_words_and_nothing_else(warehouse, html):

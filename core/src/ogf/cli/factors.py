@@ -38,6 +38,12 @@ SELECT provider, coalesce(region, '') AS region, CAST(sum(unknown_region_rows) A
     CAST(sum(cost) FILTER (unknown_region_rows > 0) AS DECIMAL(18,2)) AS cost
 FROM coverage GROUP BY ALL HAVING sum(unknown_region_rows) > 0 ORDER BY "rows" DESC, provider, region"""
 
+_UNPRICED = """
+SELECT provider, coalesce(currency, '') AS currency, CAST(sum(usage_rows - estimated_rows) AS BIGINT) AS "rows",
+    CAST(sum(cost) - coalesce(sum(estimated_cost), 0) AS DECIMAL(18,2)) AS cost
+FROM coverage GROUP BY ALL HAVING sum(cost) IS DISTINCT FROM sum(estimated_cost) AND sum(cost) <> 0
+ORDER BY "rows" DESC, provider, currency"""
+
 _PROCESSORS = """
 SELECT m.provider, m.processor, CAST(sum(m.vcpu_rows) AS BIGINT) AS "rows"
 FROM monthly AS m ANTI JOIN factor_processors AS p ON p.provider = m.provider AND p.processor = m.processor
@@ -148,9 +154,12 @@ def check(*, wait: str | None, config_path: Path | None, db: Path | None, as_jso
 
     with _reading(wait, config_path, db) as connection:
         choice, _ = read(connection)
+        by_spend = choice.method == "spend"
         found = {
-            "regions_without_factor": answer(connection, _MISSING, choice.factor_set).rows,
-            "usage_without_factor": answer(connection, _UNKNOWN).rows,
+            "regions_without_factor": []
+            if by_spend
+            else answer(connection, _MISSING, choice.factor_set).rows,
+            "usage_without_factor": answer(connection, _UNPRICED if by_spend else _UNKNOWN).rows,
             "processors_without_watts": answer(connection, _PROCESSORS).rows,
             "months_below_zero": answer(connection, _NEGATIVE).rows,
         }
@@ -160,7 +169,12 @@ def check(*, wait: str | None, config_path: Path | None, db: Path | None, as_jso
     else:
         titles = {
             "regions_without_factor": f"Regions without a factor in the set {choice.factor_set}",
-            "usage_without_factor": "Usage in the warehouse without an estimate: no factor for its region",
+            "usage_without_factor": "Usage in the warehouse without an estimate: "
+            + (
+                "no factor for its currency, or no charge category"
+                if by_spend
+                else "no factor for its region"
+            ),
             "processors_without_watts": "Processors without watts of their own: the provider's average is used",
             "months_below_zero": "Below zero: more was taken back than used",
         }
@@ -175,7 +189,8 @@ def check(*, wait: str | None, config_path: Path | None, db: Path | None, as_jso
         if broken:
             click.echo(f"changed after they were made, so not to be trusted: {', '.join(broken)}", err=True)
         if not found["usage_without_factor"]:
-            click.echo("All usage with a physical quantity has a factor.", err=True)
+            counted = "cost" if by_spend else "physical quantity"
+            click.echo(f"All usage with a {counted} has a factor.", err=True)
     if broken:
         return ExitCode.FAILED
     return ExitCode.PARTIAL if found["usage_without_factor"] else ExitCode.SUCCEEDED
@@ -212,6 +227,7 @@ def _factor(connection: duckdb.DuckDBPyConnection, factor_id: str) -> list[dict[
         "factor_coefficients",
         "factor_ccf_grid",
         "factor_ccf_machines",
+        "emission_spend_own",
     ):
         if rows := answer(connection, f"SELECT * FROM {table} WHERE factor_id = ?", factor_id).rows:
             return rows[:1]

@@ -22,7 +22,7 @@ from ogf.errors import ConfigError, ExitCode
     "--file",
     "file",
     type=click.Path(path_type=Path),
-    help="Your own factors (CSV), in place of the set's by region and year",
+    help="Your own factors (CSV): by kWh, in place of the set's by region and year; or by spend, for the method spend",
 )
 @click.option("--no-file", is_flag=True, help="Forget your own factors")
 @click.option(
@@ -60,9 +60,10 @@ def use(
     ogf factors use ember
     ogf factors use --file our-factors.csv
     ogf factors use --global aws=eu-central-1
+    ogf factors use --method spend --file our-spend-factors.csv
     """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped
     from ogf.cli.output import write_json
-    from ogf.emissions import own
+    from ogf.emissions import own, own_spend
     from ogf.emissions.choice import FACTOR_SETS, choose, read
     from ogf.emissions.install import install
     from ogf.emissions.methods import method
@@ -79,7 +80,9 @@ def use(
         )
     if method_name is not None:
         method(method_name)
-    factors = own.read(file) if file is not None else None
+    by_spend = file is not None and (method_name == "spend" or own_spend.is_one(file))
+    spend_factors = own_spend.read(file) if file is not None and by_spend else None
+    factors = own.read(file) if file is not None and not by_spend else None
     config = options.load_config(config_path=config_path, db=db, runner__wait=wait)
     warehouse = WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
     with warehouse.writing() as connection:
@@ -94,8 +97,11 @@ def use(
             )
             if no_file:
                 own.put(connection, [])
+                own_spend.put(connection, [])
             if factors is not None:
                 own.put(connection, factors)
+            if spend_factors is not None:
+                own_spend.put(connection, spend_factors)
             for text in global_regions:
                 provider, _, region = text.partition("=")
                 own.put_global(connection, provider, region)
@@ -105,17 +111,31 @@ def use(
                 and not connection.execute("SELECT 1 FROM emission_factors_own").fetchone()
             ):
                 raise ConfigError("the factor set custom has no factors", hint="give it a file with --file")
+            if choice.method == "spend":
+                own_spend.require(connection)
             install(connection)
         except BaseException:
             connection.rollback()
             raise
         connection.commit()
     told = f"estimates use the method {choice.method} and the factor set {choice.factor_set}"
-    if factors is not None:
-        told += f", with {len(factors):,} factors of {file}"
+    if choice.method == "spend":
+        told = "estimates use the method spend, which reads no factor set"
+    if count := len(factors or spend_factors or ()):
+        told += f", with {count:,} factor{'s' * (count > 1)} of {file}"
     if as_json:
         write_json(
             {"method": choice.method, "factor_set": choice.factor_set, "utilisation": choice.utilisation}
         )
     click.echo(f"{told}; reported figures are as they were", err=True)
+    if spend_factors is not None and choice.method != "spend":
+        click.echo(
+            "Factors by spend are kept, and read by the method spend alone: --method spend uses them.",
+            err=True,
+        )
+    elif factors is not None and choice.method == "spend":
+        click.echo(
+            "Factors by kWh are kept, and not read by the method spend: --method ogf-2026.1 uses them.",
+            err=True,
+        )
     return ExitCode.SUCCEEDED

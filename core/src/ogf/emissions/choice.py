@@ -27,7 +27,7 @@ class Choice:
         method: name of a method's folder.
         factor_set: one of FACTOR_SETS. Own factors take the place of the set's by region and year.
         utilisation: share of a vCPU that is busy, in place of the method's; burstable types keep their baseline.
-        own: hash of the user's own factors and region names.
+        own: hash of the user's own factors, by kWh and by spend, and region names.
     """
 
     method: str = DEFAULT
@@ -49,7 +49,8 @@ def read(connection: duckdb.DuckDBPyConnection) -> tuple[Choice, str | None]:
     own = connection.execute(
         "SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM ("
         "SELECT CAST(o AS VARCHAR) AS line FROM emission_factors_own AS o "
-        "UNION ALL SELECT CAST(r AS VARCHAR) FROM emission_regions_own AS r)"
+        "UNION ALL SELECT CAST(r AS VARCHAR) FROM emission_regions_own AS r "
+        "UNION ALL SELECT CAST(s AS VARCHAR) FROM emission_spend_own AS s)"
     ).fetchone()
     method, factor_set, utilisation, made_from = row
     return Choice(method, factor_set, utilisation, (own and own[0]) or ""), made_from
@@ -67,6 +68,7 @@ def choose(
     if defaults:
         connection.execute("DELETE FROM emission_choice")
         connection.execute("DELETE FROM emission_factors_own")
+        connection.execute("DELETE FROM emission_spend_own")
         connection.execute("DELETE FROM emission_regions_own")
     before, made_from = read(connection)
     connection.execute("DELETE FROM emission_choice")

@@ -111,7 +111,7 @@ def _views(connection: duckdb.DuckDBPyConnection, choice: Choice) -> None:
     physical = chosen.needs == "physical"
     values = {
         "asked": "false" if physical else "true",
-        "covered": "monthly" if physical else f"({_sql('covered')})",
+        "covered": "monthly" if physical else f"({put(_sql('covered'), {'counts': chosen.counts})})",
     }
     for kind, activities, estimates, rows in (
         ("activities", "activities", "estimates", "1"),

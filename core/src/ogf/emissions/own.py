@@ -1,12 +1,11 @@
-"""The user's own factors: a CSV file, read and judged as a whole, kept in the warehouse."""
+"""The user's own factors by kWh: a CSV file, read and judged as a whole, kept in the warehouse."""
 
 from __future__ import annotations
 
-import csv
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ogf.emissions.factor_file import folded, no_number, no_year, rows_of
 from ogf.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,78 +45,23 @@ def read(path: Path) -> list[OwnFactor]:
     Raises:
         ConfigError: the file cannot be read, or with one line for each mistake in it.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(
-            f"the factor file cannot be read: {why}", where=str(path), hint="check the path of --file"
-        ) from None
-    table = csv.DictReader(lines)
-    missing = [name for name in COLUMNS if name not in (table.fieldnames or ())]
-    if missing:
-        raise ConfigError(
-            f"the factor file lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}",
-            where=str(path),
-            hint=f"its first line must be {','.join(COLUMNS)} (and pue, if you like); then such as {_EXAMPLE}",
-        )
-    name = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "own"
-    factors: dict[tuple[str, str, int], OwnFactor] = {}
-    mistakes: list[str] = []
-    for row in table:
-        found = list(_mistakes(row))
-        if not found:
-            factor = _factor(row, name)
-            key = (factor.provider, _folded(factor.region), factor.year)
-            if key in factors:
-                found.append(f"{factor.provider} {factor.region} {factor.year} is there twice")
-            factors[key] = factor
-        mistakes += [f"line {table.line_num}: {text}" for text in found]
-    if not factors and not mistakes:
-        mistakes = ["it has no rows"]
-    if mistakes:
-        raise ConfigError(
-            "the factor file cannot be used\n  " + "\n  ".join(mistakes),
-            where=str(path),
-            hint="correct these lines; nothing has changed in the warehouse",
-        )
-    return list(factors.values())
+    return rows_of(path, COLUMNS, _EXAMPLE, _mistakes, _factor, OPTIONAL)
 
 
-def _mistakes(row: dict[str, str | None]) -> Iterator[str]:
-    for name in COLUMNS:
-        if not (row.get(name) or "").strip():
-            yield f"{name} is empty"
-            return
-    if not re.fullmatch(r"(19|20)\d\d", str(row["year"]).strip()):
-        yield f"year is {row['year']!r}; it must be a year such as 2025"
-    no_grams = list(_no_number(row["gco2e_per_kwh"], "gco2e_per_kwh", 0, _MOST_G, "grams of CO2e per kWh"))
+def _mistakes(row: dict[str, str]) -> Iterator[str]:
+    yield from no_year(row)
+    no_grams = list(no_number(row["gco2e_per_kwh"], "gco2e_per_kwh", 0, _MOST_G, "grams of CO2e per kWh"))
     yield from no_grams
-    if not no_grams and 0 < (given := float(row["gco2e_per_kwh"] or "")) < _LEAST_G:
+    if not no_grams and 0 < (given := float(row["gco2e_per_kwh"])) < _LEAST_G:
         yield (
             f"gco2e_per_kwh is {row['gco2e_per_kwh']!r}, which looks like kilograms (or tonnes per MWh); "
             f"it must be grams of CO2e per kWh: {given * 1000:g}? No grid is between 0 and {_LEAST_G:g} g"
         )
-    if (row.get("pue") or "").strip():
-        yield from _no_number(row["pue"], "pue", 1, _MOST_PUE, "a ratio")
+    if row["pue"]:
+        yield from no_number(row["pue"], "pue", 1, _MOST_PUE, "a ratio")
 
 
-def _no_number(text: str | None, name: str, least: float, most: float, what: str) -> Iterator[str]:
-    try:
-        good = least <= float(text or "") <= most
-    except ValueError:
-        good = False
-    if not good:
-        yield f"{name} is {text!r}; it must be {what}, a number from {least} to {most:,}"
-
-
-def _folded(region: str) -> str:
-    """A region as factor_regions compares it: whatever its case and spaces."""
-    return region.lower().replace(" ", "")
-
-
-def _factor(row: dict[str, str | None], name: str) -> OwnFactor:
-    told = {key: (row.get(key) or "").strip() for key in (*COLUMNS, *OPTIONAL)}
+def _factor(told: dict[str, str], name: str) -> OwnFactor:
     provider, region = told["provider"].lower(), told["region"]
     return OwnFactor(
         factor_id=f"custom:{name}:{told['year']}:{provider}/{region}",
@@ -139,7 +83,7 @@ def put(connection: duckdb.DuckDBPyConnection, factors: Sequence[OwnFactor]) -> 
         ConfigError: a region of aws, azure or gcp that they do not have.
     """
     places = {
-        (provider, _folded(region)): region
+        (provider, folded(region)): region
         for provider, region in connection.execute(
             "SELECT provider, region FROM factor_places UNION SELECT provider, region FROM factor_regions ORDER BY ALL"
         ).fetchall()
@@ -148,7 +92,7 @@ def put(connection: duckdb.DuckDBPyConnection, factors: Sequence[OwnFactor]) -> 
     unknown = [
         f"{item.provider} {item.region}"
         for item in factors
-        if item.provider in providers and (item.provider, _folded(item.region)) not in places
+        if item.provider in providers and (item.provider, folded(item.region)) not in places
     ]
     if unknown:
         raise ConfigError(
@@ -158,7 +102,7 @@ def put(connection: duckdb.DuckDBPyConnection, factors: Sequence[OwnFactor]) -> 
     connection.execute("DELETE FROM emission_factors_own")
     for item in factors:
         # Of a provider of the user's own, the first spelling: two would be two factors of one place.
-        region = places.setdefault((item.provider, _folded(item.region)), item.region)
+        region = places.setdefault((item.provider, folded(item.region)), item.region)
         connection.execute(
             "INSERT INTO emission_factors_own VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ogf.report import numbers
 from ogf.report.numbers import unit_for
-from ogf.report.shown import MOST, Row, Shown, added, key, masses, shown
+from ogf.report.shown import MOST, Row, Shown, key, masses, shown
 
 if TYPE_CHECKING:
     from ogf.report.tables import Table
@@ -28,7 +28,7 @@ def clouds(table: Table) -> Shown:
             row["provider"],
             unit.reported(row["reported_location_kgco2e"]),
             unit.reported(row["reported_market_kgco2e"]),
-            unit.estimated(_total(row)),
+            unit.estimated(row["estimated_total_kgco2e"]),
             unit.interval(row["estimated_low_kgco2e"], row["estimated_high_kgco2e"]),
             numbers.ratio(row["ratio_total"]),
             numbers.percent(_share(row["estimated_rows"], row["usage_rows"])),
@@ -132,7 +132,7 @@ def uncovered(table: Table) -> Shown:
 
 
 def factors(table: Table) -> Shown:
-    """The grid factors and PUE behind the estimates."""
+    """The factors behind the estimates, and their PUE."""
     unit = unit_for(row["emissions_kgco2e"] for row in table.rows)
     lines = [
         (
@@ -140,9 +140,8 @@ def factors(table: Table) -> Shown:
             row["region"] or "",
             row["factor_id"],
             key(row["factor_year"]),
-            numbers.fixed(row["gco2e_per_kwh"], 0),
-            "unknown, 1 used" if row["pue"] is None else f"{row['pue']:.2f}",
-            numbers.two_digits(row["energy_kwh"]),
+            *_by_kwh(row),
+            "" if row["energy_kwh"] is None else numbers.two_digits(row["energy_kwh"]),
             unit.estimated(row["emissions_kgco2e"]),
             row["factor_basis"],
             row["factor_licence"],
@@ -156,8 +155,12 @@ def factors(table: Table) -> Shown:
     return shown("Factors used", columns, lines, (), right=right)
 
 
-def _total(row: Row) -> float | None:
-    return added([row["estimated_operational_kgco2e"], row["estimated_embodied_kgco2e"]])
+def _by_kwh(row: Row) -> tuple[str, str]:
+    """Grams per kWh and PUE; a factor by spend has neither."""
+    if row["gco2e_per_kwh"] is None:
+        return "", ""
+    pue = "unknown, 1 used" if row["pue"] is None else f"{row['pue']:.2f}"
+    return numbers.fixed(row["gco2e_per_kwh"], 0), pue
 
 
 def _share(part: Any, whole: Any) -> float | None:

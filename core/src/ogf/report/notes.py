@@ -26,6 +26,8 @@ class Basis:
     method: str
     method_title: str
     method_version: str
+    formula: str
+    bounds: str
     factor_set: str
     factor_set_title: str
     utilisation: float | None
@@ -45,16 +47,18 @@ def basis(connection: duckdb.DuckDBPyConnection) -> Basis:
     """What was chosen in this warehouse, and the sources that it takes its figures from."""
     choice, _ = read(connection)
     chosen = method(choice.method)
-    own = connection.execute(
-        "SELECT DISTINCT source, licence FROM emission_factors_own ORDER BY ALL"
-    ).fetchall()
-    read_from = {f"{table}.csv" for table in (*_GRID, *chosen.tables)}
+    by_spend = chosen.name == "spend"
+    given = "emission_spend_own" if by_spend else "emission_factors_own"
+    own = connection.execute(f"SELECT DISTINCT source, licence FROM {given} ORDER BY ALL").fetchall()
+    read_from = {f"{table}.csv" for table in (*(() if by_spend else _GRID), *chosen.tables)}
     return Basis(
         method=chosen.name,
         method_title=chosen.title,
         method_version=version(choice),
+        formula=chosen.formula,
+        bounds=chosen.bounds,
         factor_set=choice.factor_set,
-        factor_set_title=FACTOR_SETS.get(choice.factor_set, ""),
+        factor_set_title="not read by this method" if by_spend else FACTOR_SETS.get(choice.factor_set, ""),
         utilisation=choice.utilisation,
         own_factors=tuple(own),
         sources=tuple(item for item in sidecars() if item.table in read_from),

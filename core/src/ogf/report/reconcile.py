@@ -33,6 +33,7 @@ DEFAULT = ("month", "account", "service", "region")
 # disagree about one region in the median: 1.2 to 1.5 times.
 _LIFECYCLE, _TABLES_DIFFER = 1.2, 1.5
 _WITHOUT = {"no_quantity_rows": "without a quantity", "unknown_region_rows": "in a region without a factor"}
+_WITHOUT_COST = {"no_quantity_rows": "without cost, or without a factor for their currency"}
 # The grid factor of each provider, region and year of usage.
 Factors = dict[tuple[str, "str | None", int], dict[str, Any]]
 
@@ -50,7 +51,8 @@ def gaps(tables: Tables, grain: Sequence[str] = DEFAULT) -> Table:
     )
     names, rows = answer(tables.connection, question)
     basis = notes.basis(tables.connection)
-    factors = _factors(tables)
+    # the method spend reads no grid factor
+    factors = {} if basis.method == "spend" else _factors(tables)
     for row in rows:
         row["explained"] = _reasons(row, basis, factors)
     return Table("gaps", (*names, "explained"), rows, question)
@@ -60,8 +62,8 @@ def left_out(tables: Tables) -> list[dict[str, Any]]:
     """Per provider: accounts and months with one of the two figures alone, for which there is no gap."""
     return answer(
         tables.connection,
-        "SELECT provider, count(*) FILTER (estimated_operational_kgco2e IS NOT NULL) AS only_estimated, "
-        "count(*) FILTER (reported_total_kgco2e IS NOT NULL AND estimated_operational_kgco2e IS NULL) AS only_reported "
+        "SELECT provider, count(*) FILTER (estimated_total_kgco2e IS NOT NULL) AS only_estimated, "
+        "count(*) FILTER (reported_total_kgco2e IS NOT NULL AND estimated_total_kgco2e IS NULL) AS only_reported "
         "FROM report_accounts WHERE NOT scope2_compared AND NOT total_compared GROUP BY provider "
         "HAVING only_estimated + only_reported > 0 ORDER BY provider",
     ).rows
@@ -78,8 +80,9 @@ def _factors(tables: Tables) -> Factors:
 
 def _reasons(row: dict[str, Any], basis: Basis, factors: Factors) -> list[str]:
     said = []
-    reported = row["reported_total_kgco2e"] if row["compared"] == "total" else row["reported_scope2_kgco2e"]
-    estimated = row["estimated_operational_kgco2e"]
+    totals = row["compared"] == "total"
+    reported = row["reported_total_kgco2e" if totals else "reported_scope2_kgco2e"]
+    estimated = row["estimated_total_kgco2e" if totals else "estimated_operational_kgco2e"]
     if estimated is None and not row["usage_rows"]:
         said.append(
             "reported, but nothing is billed under this name: carbon and bill may name it differently "
@@ -90,7 +93,7 @@ def _reasons(row: dict[str, Any], basis: Basis, factors: Factors) -> list[str]:
             "estimated, but nothing is reported under this name: carbon and bill may name it differently "
             "(--by category)"
         )
-    said += _coverage(row)
+    said += _coverage(row, basis)
     if estimated is None or reported is None:
         return said
     ratio = row["ratio_total"] if row["compared"] == "total" else row["ratio_scope2"]
@@ -136,14 +139,15 @@ def _factor(row: dict[str, Any], factors: Factors) -> list[str]:
     return said
 
 
-def _coverage(row: dict[str, Any]) -> list[str]:
+def _coverage(row: dict[str, Any], basis: Basis) -> list[str]:
     usage, estimated = row["usage_rows"] or 0, row["estimated_rows"] or 0
     if not usage or estimated >= usage:
         return []
     cost = ""
     if row["cost"] and row["cost"] > 0 and row["estimated_cost"] is not None:
         cost = f" and {numbers.percent(float(row['estimated_cost']) / float(row['cost']))} of cost"
-    why = [f"{numbers.count(row[name])} {words}" for name, words in _WITHOUT.items() if row[name]]
+    without = _WITHOUT_COST if basis.method == "spend" else _WITHOUT
+    why = [f"{numbers.count(row[name])} {words}" for name, words in without.items() if row[name]]
     return [f"{numbers.percent(estimated / usage)} of usage rows{cost} are estimated ({', '.join(why)})"]
 
 
@@ -156,6 +160,10 @@ def _size(ratio: float, row: dict[str, Any], basis: Basis, *, direct: float, wit
     """
     if ratio < 0:
         return ["one of the two is a correction below zero"]
+    if basis.method == "spend":
+        return [
+            "estimated from what was paid, which says little of carbon: such factors may be many times too high"
+        ]
     if direct / _TABLES_DIFFER <= ratio <= direct * _TABLES_DIFFER:
         return ["what is left is within what published factor tables differ by (1.5×)"]
     if within and row["compared"] == "scope 2":

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from ogf.report.shown import Row
     from ogf.report.tables import Table, Tables
 
-_COLOUR = {"scope 1": 5, "scope 2": 1, "scope 3": 3, "total given": 4, "operational": 2, "embodied": 6}
+_COLOUR = {
+    "scope 1": 5,
+    "scope 2": 1,
+    "scope 3": 3,
+    "total given": 4,
+    "operational": 2,
+    "embodied": 6,
+    "by spend": 2,
+}
 _REPORTED, _ESTIMATED = 1, 2
 _ACCOUNTING = {"location": 3, "market": 6}
 _NAMED = 10  # bars of a chart; the table beside it has more

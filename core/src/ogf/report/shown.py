@@ -24,7 +24,11 @@ PARTS: dict[str, dict[tuple[int | None, str], str]] = {
         (3, "total"): "scope 3",
         (None, "total"): "total given",
     },
-    "estimated": {(2, "operational"): "operational", (3, "embodied"): "embodied"},
+    "estimated": {
+        (2, "operational"): "operational",
+        (3, "embodied"): "embodied",
+        (None, "total"): "by spend",
+    },
 }
 
 

@@ -1,7 +1,8 @@
 """The methods: one folder each, with `method.json`, `estimates.sql`, and `tables.sql` if it has tables of its own.
 
-Adding a method is adding a folder. `method.json` has `title`, `tables` (the shipped ones it reads), and where they
-differ from the default `lifecycle` (of the figure that is not embodied) and `needs` (see Method).
+Adding a method is adding a folder. `method.json` has `title`, `formula` and `bounds` (for people), `tables` (the
+shipped ones it reads), and where they differ from the default `lifecycle` (of the figure that is not embodied), `needs`
+and `counts` (see Method).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Method:
 
     Attributes:
         name: its folder, such as `ogf-2026.1`.
-        title: one line for people.
+        title: one line for people. formula, bounds: how figures and their bounds are made, a sentence each for reports.
         version: hash of its SQL and of the tables it reads, the grid factors aside: two figures with the same name
             and version were made by the same arithmetic.
         sql: one SELECT over activities (`:activities`) and the factor tables, linear in the physical quantities;
@@ -37,16 +38,20 @@ class Method:
         lifecycle: of the figure that is not embodied: `operational`, or `total` where the two are not told apart.
         needs: `physical` if each row with a physical quantity and a region with a factor has an estimate; else the rows
             that it estimates are found by asking it.
+        counts: of a sum of rows, the column of `monthly` with how many of them it estimates, where it is asked.
         tables_sql: statements that make its own tables.
     """
 
     name: str
     title: str
+    formula: str
+    bounds: str
     version: str
     sql: str
     tables: tuple[str, ...] = ()
     lifecycle: str = "operational"
     needs: str = "usage"
+    counts: str = "row_count"
     tables_sql: str = ""
 
     def estimates(self, activities: str, numbers: Mapping[str, float], row_count: str = "1") -> str:
@@ -82,10 +87,13 @@ def method(name: str) -> Method:
     return Method(
         name,
         told["title"],
+        told["formula"],
+        told["bounds"],
         digest.hexdigest()[:12],
         sql,
         tuple(told["tables"]),
         told.get("lifecycle", "operational"),
         told.get("needs", "usage"),
+        told.get("counts", "row_count"),
         tables_sql,
     )

@@ -10,7 +10,8 @@ FROM (
         sum(storage_gib_hours) AS storage_gib_hours, storage_media, replication, sum(network_gib) AS network_gib, network_route,
         processor, gpu_model, fsum(emissions_kgco2e) AS emissions_kgco2e, provider_scope, accounting, model_version, data_quality,
         coalesce(vcpu_hours, memory_gib_hours, gpu_hours, storage_gib_hours, network_gib) IS NOT NULL AS physical,
-        count(*) AS row_count, count(vcpu_hours) AS vcpu_rows, count(*) FILTER (quantity < 0) AS negative_rows
+        count(*) AS row_count, count(vcpu_hours) AS vcpu_rows, count(*) FILTER (quantity < 0) AS negative_rows,
+        count(*) FILTER (cost <> 0) AS priced_rows
     FROM activity_log
     WHERE load_id IN (:loads)
     GROUP BY ALL)

@@ -28,13 +28,13 @@ WITH added AS (
     SELECT org_id, provider, account_id, "month", bool_or(reported_complete) AS reported_complete,
         fsum(reported_scope2_kgco2e) AS reported_scope2_kgco2e, fsum(reported_total_kgco2e) AS reported_total_kgco2e,
         fsum(estimated_operational_kgco2e) AS estimated_operational_kgco2e,
-        fsum(estimated_embodied_kgco2e) AS estimated_embodied_kgco2e,
+        fsum(estimated_embodied_kgco2e) AS estimated_embodied_kgco2e, fsum(estimated_total_kgco2e) AS estimated_total_kgco2e,
         fsum(estimated_low_kgco2e) AS estimated_low_kgco2e, fsum(estimated_high_kgco2e) AS estimated_high_kgco2e,
         sum(usage_rows) AS usage_rows, sum(estimated_rows) AS estimated_rows
     FROM report_gaps GROUP BY ALL
 )
 SELECT *, reported_scope2_kgco2e IS NOT NULL AND estimated_operational_kgco2e IS NOT NULL AS scope2_compared,
-    reported_complete AND reported_total_kgco2e IS NOT NULL AND estimated_operational_kgco2e IS NOT NULL AS total_compared
+    reported_complete AND reported_total_kgco2e IS NOT NULL AND estimated_total_kgco2e IS NOT NULL AS total_compared
 FROM added;
 
 CREATE OR REPLACE TEMP TABLE report_coverage AS

@@ -2,12 +2,12 @@
 WITH accounts AS (
     SELECT org_id, provider, count(*) AS account_months,
         fsum(estimated_operational_kgco2e) AS estimated_operational_kgco2e,
-        fsum(estimated_embodied_kgco2e) AS estimated_embodied_kgco2e,
+        fsum(estimated_embodied_kgco2e) AS estimated_embodied_kgco2e, fsum(estimated_total_kgco2e) AS estimated_total_kgco2e,
         fsum(estimated_low_kgco2e) AS estimated_low_kgco2e, fsum(estimated_high_kgco2e) AS estimated_high_kgco2e,
         count(*) FILTER (total_compared) AS compared_account_months,
         fsum(estimated_operational_kgco2e) FILTER (scope2_compared)
             / nullif(fsum(reported_scope2_kgco2e) FILTER (scope2_compared), 0) AS ratio_scope2,
-        fsum(estimated_operational_kgco2e + coalesce(estimated_embodied_kgco2e, 0)) FILTER (total_compared)
+        fsum(estimated_total_kgco2e) FILTER (total_compared)
             / nullif(fsum(reported_total_kgco2e) FILTER (total_compared), 0) AS ratio_total
     FROM report_accounts GROUP BY ALL
 ), reported AS (
@@ -26,7 +26,7 @@ WITH accounts AS (
 SELECT org_id, provider, account_months, steady(reported_location_kgco2e) AS reported_location_kgco2e,
     steady(reported_market_kgco2e) AS reported_market_kgco2e,
     steady(estimated_operational_kgco2e) AS estimated_operational_kgco2e,
-    steady(estimated_embodied_kgco2e) AS estimated_embodied_kgco2e,
+    steady(estimated_embodied_kgco2e) AS estimated_embodied_kgco2e, steady(estimated_total_kgco2e) AS estimated_total_kgco2e,
     steady(estimated_low_kgco2e) AS estimated_low_kgco2e, steady(estimated_high_kgco2e) AS estimated_high_kgco2e,
     compared_account_months, steady(ratio_scope2) AS ratio_scope2, steady(ratio_total) AS ratio_total,
     usage_rows, estimated_rows, cost, estimated_cost, currency

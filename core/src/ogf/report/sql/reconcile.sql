@@ -12,8 +12,8 @@ WITH paired AS (
         fsum(reported_total_kgco2e) FILTER (total_compared) AS reported_total_kgco2e,
         fsum(estimated_operational_kgco2e) FILTER (scope2_compared) AS operational_beside_scope2_kgco2e,
         fsum(estimated_operational_kgco2e) AS operational_kgco2e,
-        fsum(estimated_operational_kgco2e) FILTER (total_compared)
-            + coalesce(fsum(estimated_embodied_kgco2e) FILTER (total_compared), 0) AS estimated_total_kgco2e,
+        fsum(estimated_total_kgco2e) FILTER (total_compared) AS estimated_total_kgco2e,
+        bool_or(scope2_compared) AS by_scope2,
         fsum(estimated_low_kgco2e) FILTER (total_compared) AS estimated_low_kgco2e,
         fsum(estimated_high_kgco2e) FILTER (total_compared) AS estimated_high_kgco2e,
         CAST(sum(usage_rows) AS BIGINT) AS usage_rows, CAST(sum(estimated_rows) AS BIGINT) AS estimated_rows,
@@ -26,8 +26,8 @@ WITH paired AS (
     GROUP BY ALL
 ), measured AS (
     SELECT *,
-        -- scope 2 with operational carbon: they count the same; totals only where there is no scope 2
-        CASE WHEN reported_scope2_kgco2e IS NOT NULL THEN 'scope 2' WHEN reported_total_kgco2e IS NOT NULL THEN 'total'
+        -- scope 2 with operational carbon: they count the same; totals only where either is not told apart
+        CASE WHEN reported_scope2_kgco2e IS NOT NULL AND by_scope2 THEN 'scope 2' WHEN reported_total_kgco2e IS NOT NULL THEN 'total'
             ELSE 'none' END AS compared,
         -- where some accounts are reported as a total alone, scope 2 is compared with what is estimated of the others
         if(compared = 'scope 2', operational_beside_scope2_kgco2e, operational_kgco2e) AS estimated_operational_kgco2e
