@@ -2,7 +2,8 @@
 
 Needs only the package duckdb. Opening the file to read takes DuckDB's shared lock: as long as this process has it,
 nobody writes, and whoever wants to waits. The copy has its final name only once it was opened and counted.
-Exit codes: 0 copied, 1 the copy is not like the original, 4 somebody wrote for longer than a minute.
+Exit codes: 0 copied, 1 the copy is not like the original, 2 there is no original, or there is a copy of that
+name already, 4 somebody wrote for longer than a minute.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ _COUNT = "SELECT (SELECT count(*) FROM activity_log), (SELECT count(*) FROM load
 
 
 def main(source: Path, target: Path) -> int:
+    if not source.exists():
+        sys.stderr.write(f"there is no {source}\n")
+        return 2
+    if target.exists():
+        sys.stderr.write(f"{target} is there already: name a new file, nothing is overwritten\n")
+        return 2
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     held = _opened(source)

@@ -151,3 +151,16 @@ def test_parameters_that_cannot_be(served: Served, path: str, field: str) -> Non
 def test_formats_that_are_not_offered(served: Served) -> None:
     error = served.ask("/api/activities", status=406, headers={"Accept": "application/xml"})["error"]
     assert "text/csv" in error["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/api/emissions?since=2026-08", "query.since"),
+        ("/api/emissions?provider=aws&provider=gcp", "query.provider"),
+        ("/api/activities?start-date=2026-08", "query.start-date"),
+        ("/api/jobs?status=failed", "query.status"),
+    ],
+)
+def test_parameters_that_would_be_passed_over(served: Served, path: str, field: str) -> None:
+    assert list(served.ask(path, status=422)["error"]["fields"]) == [field]

@@ -148,7 +148,8 @@ def test_ended_in_mid_job_and_started_again_the_job_ends_once(
 
     place.start()
     ended = place.ended(job_id)
-    assert (ended["status"], ended["attempts"]) == ("succeeded", 2)
+    # an end that was asked for does not count against the job
+    assert (ended["status"], ended["attempts"]) == ("succeeded", 2 if number == signal.SIGKILL else 1)
     assert len(place.ask("/api/jobs")) == 1
     assert first[0] not in stall.downloads  # a finished page is never fetched again
     runs = [run["status"] for run in place.ask("/api/ingestion/logs")]

@@ -90,4 +90,6 @@ def _say(service: Service, host: str, port: int, *, as_json: bool) -> None:
     if not service.gate.required:
         click.echo("  anybody on this machine may use it: auth.require is false", err=True)
     elif not service.gate.has_any():
-        click.echo("  → no key exists yet: ogf token create --name NAME --scope run", err=True)
+        click.echo(
+            f"  → no key exists yet: ogf token create --name NAME --scope run --db {service.db}", err=True
+        )

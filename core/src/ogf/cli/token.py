@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ogf.warehouse.file import WarehouseFile
     from ogf.warehouse.ledger import ApiKey
 
+_LONGEST_SECONDS = 100 * 366 * 86400
 _SCOPES = ("read", "run", "admin")
 
 
@@ -66,9 +67,10 @@ def create(
         write_json({"key": made.secret, **_told(made.kept)})
     else:
         click.echo(made.secret)
+        until = f"{made.kept.expires_at:%Y-%m-%d %H:%M} UTC" if made.kept.expires_at else "it is revoked"
         click.echo(
-            f"key {made.kept.key_id} ({made.kept.name}), scopes {', '.join(made.kept.scopes)}: keep it now, it is "
-            "not shown again",
+            f"key {made.kept.key_id} ({made.kept.name}) of {warehouse.path}: organisation {made.kept.org_id}, scopes "
+            f"{', '.join(made.kept.scopes)}, good until {until}. Keep it now, it is not shown again",
             err=True,
         )
     return ExitCode.SUCCEEDED
@@ -155,13 +157,16 @@ def _expiry(text: str | None) -> dt.datetime | None:
 
     if text is None:
         return None
-    days = text.strip().removesuffix("d")
+    given = text.strip()
+    days = given.removesuffix("d")
     try:
-        seconds = float(days) * 86400 if days != text.strip() else parse_duration(text)
-        if seconds <= 0:
-            raise ValueError("it must be in the future")
+        if given.isdecimal():
+            raise ValueError("it has no unit")
+        seconds = float(days) * 86400 if days != given else parse_duration(given)
+        if not 0 < seconds < _LONGEST_SECONDS:
+            raise ValueError("it must be within 100 years")
         return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise ConfigError(
             f"--expires {text}: {error}", hint="write a duration such as 90d, 12h or 30m"
         ) from None

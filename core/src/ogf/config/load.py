@@ -22,6 +22,8 @@ from ogf.config.shape import PREFIX, env_name, env_prefix, settings_of
 from ogf.config.values import parse_flag
 
 _SWITCH = re.compile(rf"{PREFIX}([A-Z0-9_]+)_INGEST_ENABLED")
+# A hint to install whatever was mistyped would be an invitation to others.
+OURS = ("aws", "azure", "gcp")
 _READABLE_BY_OTHERS = 0o044
 
 
@@ -164,9 +166,10 @@ def _refuse_sections_without_plugin(
         if name in known or name in UNSERVED:
             continue
         others = {*known, *Ingestion.model_fields}
+        package = f" with `pip install ogf-{name}`" if name in OURS else ""
         text = (
-            f"ingestion.{name} belongs to no installed provider; install it with `pip install ogf-{name}`, "
-            f"or correct the name: {nearest(name, others)}."
+            f"ingestion.{name} belongs to no installed provider; correct the name ({nearest(name, others)}), "
+            f"or install its plugin{package}."
         )
         sources.mistakes.add(text, where=sources.document.at(node.line))
 

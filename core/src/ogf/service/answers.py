@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import threading
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _SECONDS = 30.0
 _KEPT_BYTES = 32 << 20
 _LARGEST_KEPT = 1 << 20
+_KEY_BYTES = 256
+_AGAIN_SECONDS = 0.2
 
 
 class Answers:
@@ -33,8 +36,8 @@ class Answers:
         self._instance = instance
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
-        self._making: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
+        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
+        self._making: WeakValueDictionary[bytes, threading.Lock] = WeakValueDictionary()
         self._bytes = 0
         self._generation = -1
 
@@ -43,23 +46,18 @@ class Answers:
         """A connection for one request. Raises ApiError 503 once its questions take longer than the limit."""
         limit = seconds or self._seconds
         with self._warehouse.reading() as connection:
-            timer = threading.Timer(limit, connection.interrupt)
-            timer.daemon = True
-            timer.start()
+            over = threading.Event()
+            threading.Thread(target=_interrupt, args=(connection, limit, over), daemon=True).start()
             try:
                 yield connection
             except duckdb.InterruptException:
-                raise ApiError(
-                    503,
-                    "question_too_large",
-                    f"this was not answered within {limit:g} s",
-                    detail="ask for fewer months, or a page",
-                ) from None
+                raise _too_large(limit) from None
             finally:
-                timer.cancel()
+                over.set()
 
     def kept(self, key: Hashable, make: Callable[[duckdb.DuckDBPyConnection], bytes]) -> bytes:
         """An answer as bytes: the one that was made before if nothing was written since."""
+        key = hashlib.sha256(repr(key).encode()).digest()  # as small as any other, whatever was asked for
         with self.connection() as connection:
             generation = (
                 self._instance.generation
@@ -75,7 +73,18 @@ class Answers:
                         self._keep(key, generation, found)
             return found
 
-    def _find(self, key: Hashable, generation: int) -> bytes | None:
+    @contextmanager
+    def _first(self, key: bytes) -> Iterator[None]:
+        """Let those who ask the same wait for the first of them, within the limit of each."""
+        lock = self._making.setdefault(key, threading.Lock())
+        if not lock.acquire(timeout=self._seconds):
+            raise _too_large(self._seconds)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _find(self, key: bytes, generation: int) -> bytes | None:
         with self._lock:
             if generation != self._generation:
                 self._kept.clear()
@@ -83,15 +92,34 @@ class Answers:
                 self._generation = generation
             return self._kept.get(key)
 
-    def _keep(self, key: Hashable, generation: int, body: bytes) -> None:
+    def _keep(self, key: bytes, generation: int, body: bytes) -> None:
         with self._lock:
             if generation != self._generation or key in self._kept or len(body) > _LARGEST_KEPT:
                 return
             self._kept[key] = body
-            self._bytes += len(body)
+            self._bytes += len(body) + _KEY_BYTES
             while self._bytes > _KEPT_BYTES:
                 _, gone = self._kept.popitem(last=False)
-                self._bytes -= len(gone)
+                self._bytes -= len(gone) + _KEY_BYTES
+
+
+def _interrupt(connection: duckdb.DuckDBPyConnection, seconds: float, over: threading.Event) -> None:
+    """After so long, end whatever is asked, again and again: DuckDB forgets an interrupt between two questions."""
+    if over.wait(seconds):
+        return
+    while True:
+        connection.interrupt()
+        if over.wait(_AGAIN_SECONDS):
+            return
+
+
+def _too_large(seconds: float) -> ApiError:
+    return ApiError(
+        503,
+        "question_too_large",
+        f"this was not answered within {seconds:g} s",
+        detail="ask for fewer months, or a page",
+    )
 
 
 def as_json(value: Any) -> bytes:

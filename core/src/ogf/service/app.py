@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 
 from ogf import __version__
 from ogf.service import envelope
@@ -27,7 +27,8 @@ def application(service: Service) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await run_in_threadpool(service.close)
+        # not in the pool of the requests, which slow ones may have filled
+        await asyncio.get_running_loop().run_in_executor(None, service.close)
 
     app = FastAPI(
         title="OffGridFlow",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ogf.errors import ConfigError, OgfError, PluginError
 from ogf.runner.run import Options, ProviderRun
+from ogf.service.envelope import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,16 @@ class Connectors:
         """The organisation that a provider's data belongs to, as configured."""
         settings = self.config.providers.get(name)
         return (settings.org_id if settings else None) or self.config.settings.ingestion.org_id
+
+    def require_own(self, name: str, org_id: str) -> None:
+        """Raise ApiError 403 if a provider is configured for another organisation."""
+        if org_id != self.org_of(name):
+            raise ApiError(
+                403,
+                "other_organisation",
+                f"{name} is configured for another organisation",
+                detail="use a credential of that organisation",
+            )
 
     def require_ready(self, name: str, options: Options) -> None:
         """Raise ConfigError, naming the missing settings, if a provider cannot be synced as it is configured."""

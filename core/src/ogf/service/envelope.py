@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ _WORDS = {
     404: ("there is nothing at this path", "GET /openapi.json lists what there is"),
     405: ("this path does not take this method", "the header Allow lists those it takes"),
 }
+_CHOICES = re.compile(r"\^\(([\w|]+)\)")
+_MONTH = "^[12][0-9]{3}-"
 _log: Any = structlog.get_logger("ogf.service")
 
 
@@ -144,11 +147,24 @@ def translated(error: Exception) -> ApiError:
 
 
 def _invalid(error: RequestValidationError) -> ApiError:
-    fields = {".".join(str(part) for part in item["loc"]): str(item["msg"]) for item in error.errors()}
+    fields = {".".join(str(part) for part in item["loc"]): _plainly(item) for item in error.errors()}
     if any(item["type"] == "json_invalid" for item in error.errors()):
         return ApiError(400, "malformed_json", "the body is not JSON", fields=fields)
     first = next(iter(fields.items()), ("", "the request is not valid"))
     return ApiError(422, "validation_failed", f"{first[0]}: {first[1]}", fields=fields)
+
+
+def _plainly(item: Mapping[str, Any]) -> str:
+    """What is wrong with a value, in words for whoever sent it."""
+    if item["type"] == "model_attributes_type":
+        return "it is no JSON object; a JSON body needs Content-Type: application/json"
+    pattern = str(item.get("ctx", {}).get("pattern", ""))
+    if words := _CHOICES.match(pattern):
+        several = pattern.endswith(")*$")
+        return f"it must be {'some' if several else 'one'} of {', '.join(words[1].split('|'))}"
+    if pattern.startswith(_MONTH):
+        return "it must be a month, YYYY-MM" + (", or its first day" if "-01)?" in pattern else "")
+    return str(item["msg"])
 
 
 def install(app: FastAPI) -> None:

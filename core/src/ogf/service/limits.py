@@ -43,6 +43,8 @@ class Limits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        # Answers are made for each request, so none has parts to go on with.
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"range"]
         begun = False
 
         async def sent(message: Message) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from ogf.config.general import JWT_SECRET_LENGTH
 from ogf.errors import ConfigError, ExitCode
 from ogf.service.app import application
 from ogf.service.network import is_loopback
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
+    from ogf.config.general import Auth
     from ogf.service.service import Service
 
 # Connections, not requests: beyond it the answer is 503 at once. The usual limit of open files is 1024.
@@ -27,9 +30,18 @@ _GRACE_SECONDS = 30
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
-def require_safe(host: str, *, auth: bool) -> None:
-    """Raise ConfigError where anybody on the network could start syncs without a key."""
-    if auth or is_loopback(host):
+def require_safe(host: str, settings: Auth) -> None:
+    """Raise ConfigError where anybody on the network could start syncs without a key, or guess one."""
+    if is_loopback(host):
+        return
+    for name, secret in (("api_key", settings.api_key), ("jwt_secret", settings.jwt_secret)):
+        if secret is not None and len(secret) < JWT_SECRET_LENGTH:
+            raise ConfigError(
+                f"auth.{name} is too short to protect a service on {host}",
+                where=f"auth.{name}",
+                hint=f"make it {JWT_SECRET_LENGTH} random characters or more, or leave it out and use ogf token create",
+            )
+    if settings.require:
         return
     raise ConfigError(
         f"without authentication the service listens on loopback only, not on {host}",
@@ -51,6 +63,14 @@ class Server(uvicorn.Server):
 
     def on_listening(self, host: str, port: int) -> None:
         """Overridden by who wants to know."""
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """End: jobs are told first, while open requests still have their time."""
+        await asyncio.get_running_loop().run_in_executor(None, self.on_stopping)
+        await super().shutdown(sockets)
+
+    def on_stopping(self) -> None:
+        """Overridden by who has something to stop."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -81,8 +101,8 @@ def server(service: Service, *, host: str, port: int) -> Server:
     Raises:
         ConfigError: see `require_safe`.
     """
-    require_safe(host, auth=service.gate.required)
-    return Server(
+    require_safe(host, service.config.settings.auth)
+    made = Server(
         uvicorn.Config(
             application(service),
             host=host,
@@ -101,3 +121,5 @@ def server(service: Service, *, host: str, port: int) -> Server:
             lifespan="on",
         )
     )
+    made.on_stopping = service.queue.stop  # type: ignore[method-assign]
+    return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from ogf import config as configuration
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 # A request waits no longer for another process that holds the warehouse; a job has the patience of `ogf run`.
 _REQUEST_WAIT = 5.0
+# Tests of connectors at a time: each asks a cloud, and that may take long.
+_MOST_TRIALS = 4
 _SUCCEEDED = "SELECT provider, org_id, last_success_at FROM connectors WHERE last_success_at IS NOT NULL"
 
 
@@ -49,20 +52,18 @@ class Service:
     ) -> None:
         self.config = config
         self.db = Path(config.settings.warehouse.path).expanduser().resolve()
-        self.instance = Instance(self.db)
         runner = config.settings.runner
-        memory_mb = runner.memory_limit // 1_000_000
-        self.warehouse = WarehouseFile(
-            self.db, wait=_REQUEST_WAIT, memory_mb=memory_mb, instance=self.instance
-        )
-        patient = WarehouseFile(self.db, wait=runner.wait, memory_mb=memory_mb, instance=self.instance)
+        self.instance = Instance(self.db, memory_mb=runner.memory_limit // 1_000_000)
+        self.warehouse = WarehouseFile(self.db, wait=_REQUEST_WAIT, instance=self.instance)
+        patient = WarehouseFile(self.db, wait=runner.wait, instance=self.instance)
         self.connectors = Connectors(config, plugins, broken, self.instance)
         self.gate = Gate(config.settings, self.warehouse)
         self.answers = Answers(self.warehouse, self.instance)
         self.book = JobBook(self.warehouse)
-        self.queue = JobQueue(self.connectors, JobBook(patient), wait=runner.wait)
-        self.syncs = Syncs(self.connectors, self.queue, self.book)
+        self.queue = JobQueue(self.connectors, JobBook(patient), requests=self.book, wait=runner.wait)
+        self.syncs = Syncs(self.connectors, self.queue)
         self.scheduler = Scheduler(schedules(self.connectors), self.book, self._ask, ledger.now)
+        self.trials = BoundedSemaphore(_MOST_TRIALS)
         self._open = ExitStack()
 
     def start(self) -> None:

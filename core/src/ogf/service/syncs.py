@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ogf.runner.run import Options
 from ogf.service.envelope import ApiError
+from ogf.service.jobs.book import same
 from ogf.warehouse import ledger
 from ogf.warehouse.ledger import Job
 from ogf.window import Month, Window
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ogf.service.connectors import Connectors
-    from ogf.service.jobs.book import JobBook
     from ogf.service.jobs.queue import JobQueue
 
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
@@ -25,10 +25,9 @@ _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 class Syncs:
     """Checks what is asked for, and stores it as a job."""
 
-    def __init__(self, connectors: Connectors, queue: JobQueue, book: JobBook) -> None:
+    def __init__(self, connectors: Connectors, queue: JobQueue) -> None:
         self._connectors = connectors
         self._queue = queue
-        self._book = book
 
     def start(
         self,
@@ -54,7 +53,9 @@ class Syncs:
             ApiError: 422, a stream is unknown; 403, the provider's data belongs to another organisation; 409, the
                 Idempotency-Key was used for something else.
         """
-        known = [stream.name for stream in self._connectors.plugin(provider).provider.streams]
+        plugin = self._connectors.plugin(provider)
+        self._connectors.require_own(provider, org_id)
+        known = [stream.name for stream in plugin.provider.streams]
         if unknown := [name for name in streams if name not in known]:
             raise ApiError(
                 422,
@@ -65,13 +66,6 @@ class Syncs:
             )
         window = Window(Month.parse(since) if since else None, Month.parse(until) if until else None)
         self._connectors.require_ready(provider, Options(tuple(streams), window, full))
-        if org_id != self._connectors.org_of(provider):
-            raise ApiError(
-                403,
-                "other_organisation",
-                f"{provider} is configured for another organisation",
-                detail="use a credential of that organisation",
-            )
         at = ledger.now()
         wanted = Job(
             job_id=f"sync-{provider}-{_NOT_IN_IDS.sub('-', org_id)}-{int(time.time())}",
@@ -94,8 +88,7 @@ class Syncs:
 
 
 def _require_same(job: Job, wanted: Job) -> None:
-    asked = ("streams", "since", "until", "full")
-    if any(getattr(job, name) != getattr(wanted, name) for name in asked):
+    if not same(job, wanted):
         raise ApiError(
             409,
             "idempotency_key_reused",

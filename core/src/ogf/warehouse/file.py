@@ -65,6 +65,8 @@ class WarehouseFile:
             WarehouseBusy: another process held the file for longer than `wait`.
             WarehouseError: it is damaged, read-only, or its folder is missing.
         """
+        if self._instance is not None and self._instance.generation and not self.path.exists():
+            raise self._nothing()  # it was here when this process began: moved away, or not mounted
         with self._turn(), self._open(read_only=False) as connection:
             try:
                 upgrade(connection, where=str(self.path))
@@ -79,11 +81,7 @@ class WarehouseFile:
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open read-only. Raises as `writing`, and WarehouseError if there is no warehouse yet."""
         if not self.path.exists():
-            raise WarehouseError(
-                "there is no warehouse here yet",
-                where=str(self.path),
-                hint="run `ogf run`, or point --db (or OGF_DB) at an existing file",
-            )
+            raise self._nothing()
         with self._open(read_only=True) as connection:
             require_current(connection, where=str(self.path))
             yield connection
@@ -127,7 +125,7 @@ class WarehouseFile:
                     read_only=read_only,
                     config={
                         "threads": self._threads,
-                        "memory_limit": f"{self._memory_mb}MB",
+                        "memory_limit": f"{self._instance.memory_mb if self._instance else self._memory_mb}MB",
                         "temp_directory": f"{self.path}.spill-{os.getpid()}",
                         "storage_compatibility_version": _STORAGE,
                         "autoinstall_known_extensions": False,
@@ -160,6 +158,13 @@ class WarehouseFile:
         """Raise if the folder of the file is missing: nobody but the user creates it."""
         if not self.path.parent.is_dir():
             raise self._no_folder()
+
+    def _nothing(self) -> WarehouseError:
+        return WarehouseError(
+            "there is no warehouse here yet",
+            where=str(self.path),
+            hint="run `ogf run`, or point --db (or OGF_DB) at an existing file",
+        )
 
     def _no_folder(self) -> WarehouseError:
         return WarehouseError(

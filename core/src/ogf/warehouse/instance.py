@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _IDLE_SECONDS = 1.0
 _HELD_SECONDS = 30.0
+# A long question must not shut everybody out: then the file is kept for another while.
+_DRAIN_SECONDS = 2.0
+_CLOSE_SECONDS = 30.0
 # Other processes ask for the file every 50 ms.
 _PAUSE_SECONDS = 0.15
 
@@ -32,12 +35,16 @@ class Instance:
 
     Args:
         path: the file.
+        memory_mb: DuckDB's memory limit, whoever opens the file.
         idle: seconds without a user before the file is let go of.
         held: seconds after which no new user is let in until it was let go of.
     """
 
-    def __init__(self, path: Path, *, idle: float = _IDLE_SECONDS, held: float = _HELD_SECONDS) -> None:
+    def __init__(
+        self, path: Path, *, memory_mb: int = 256, idle: float = _IDLE_SECONDS, held: float = _HELD_SECONDS
+    ) -> None:
         self.generation = 0
+        self.memory_mb = memory_mb
         self._path = path
         self._left: tuple[int, ...] = ()
         self._idle = idle
@@ -50,6 +57,7 @@ class Instance:
         self._used_at = 0.0
         self._free_again = 0.0
         self._closed = False
+        self._watcher: threading.Thread | None = None
 
     @contextmanager
     def connection(
@@ -81,9 +89,12 @@ class Instance:
         """Let go of the file for good, once nobody uses it any more."""
         with self._changed:
             self._closed = True
-            while self._users:
-                self._changed.wait()
-            self._let_go()
+            self._changed.wait_for(lambda: not self._users, _CLOSE_SECONDS)
+            if not self._users:
+                self._let_go()
+            watcher = self._watcher
+        if watcher is not None:
+            watcher.join(1.0)
 
     def _enter(
         self,
@@ -96,7 +107,7 @@ class Instance:
             while not self._may_enter():
                 self._changed.wait(0.05)
                 interrupted()
-                if time.monotonic() >= deadline:
+                if self._closed or time.monotonic() >= deadline:
                     raise busy()
             self._users += 1
             if self._base is not None:
@@ -117,18 +128,25 @@ class Instance:
             self._opened_at = time.monotonic()
             self.generation += found != self._left
             self._changed.notify_all()
-        threading.Thread(target=self._watch, args=(opened,), name="warehouse", daemon=True).start()
+            self._watcher = threading.Thread(
+                target=self._watch, args=(opened,), name="warehouse", daemon=True
+            )
+            self._watcher.start()
         return opened
 
     def _may_enter(self) -> bool:
-        if self._opening:
+        if self._opening or self._closed:
             return False
         if self._base is None:
             return time.monotonic() >= self._free_again
         return not self._long_held()
 
     def _long_held(self) -> bool:
-        return time.monotonic() - self._opened_at >= self._held
+        held = time.monotonic() - self._opened_at
+        if self._users and held >= self._held + _DRAIN_SECONDS:
+            self._opened_at = time.monotonic()
+            return False
+        return held >= self._held
 
     def _leave(self, *, wrote: bool) -> None:
         with self._changed:
@@ -149,6 +167,8 @@ class Instance:
 
     def _stamp(self) -> tuple[int, ...]:
         """What changes when somebody writes, be it into the log that a killed process leaves behind."""
+        if not self._path.exists():
+            return ()
         stat = self._path.stat()
         log = self._path.with_name(f"{self._path.name}.wal")
         return stat.st_ino, stat.st_size, stat.st_mtime_ns, log.stat().st_size if log.exists() else 0

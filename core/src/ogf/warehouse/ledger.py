@@ -148,10 +148,13 @@ class Job(SQLModel, table=True):
     run_id: str | None = None
     partitions_total: int = Field(default=0, sa_type=sa.BigInteger)
     partitions_done: int = Field(default=0, sa_type=sa.BigInteger)
+    partitions_failed: int = Field(default=0, sa_type=sa.BigInteger)
+    pages: int = Field(default=0, sa_type=sa.BigInteger)
     row_count: int = Field(default=0, sa_type=sa.BigInteger)
     rejected: int = Field(default=0, sa_type=sa.BigInteger)
     message: str | None = None
     hint: str | None = None
+    notices: list[str] = Field(default_factory=list, sa_type=sa.JSON)
 
 
 class ApiKey(SQLModel, table=True):

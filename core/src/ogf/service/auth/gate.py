@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from ogf.config.general import JWT_SECRET_LENGTH
 from ogf.errors import WarehouseBusy
 from ogf.service.auth import keys, tokens
 from ogf.service.auth.failures import Failures
 from ogf.service.auth.principal import SCOPES, Principal
 from ogf.service.auth.sessions import COOKIE, Sessions
 from ogf.service.envelope import ApiError
+from ogf.service.network import is_loopback
 from ogf.warehouse import ledger
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _ALL = frozenset(SCOPES)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 # A key that was revoked by `ogf token` is refused after so many seconds.
 _KEYS_SECONDS = 3.0
+_ANEW_SECONDS = 0.5
 
 
 class Gate:
@@ -61,6 +64,7 @@ class Gate:
             return known
         if not self.required:
             _require_same_site(request)
+            require_own_name(request, self._settings.server.host)
             return Principal("anybody on this machine", self._settings.ingestion.org_id, _ALL)
         raise ApiError(
             401,
@@ -77,7 +81,7 @@ class Gate:
         """
         seconds = self.failures.wait(address)
         try:
-            if seconds and not (keys.KEY.fullmatch(given) or given.count(".") == 2):
+            if seconds and not self._hard_to_guess(given):
                 raise ApiError(401, "unauthorized", "not looked at")
             return self.owner(given)
         except ApiError as error:
@@ -114,13 +118,19 @@ class Gate:
             401, "unauthorized", "this is no key of this service", detail="ogf token create makes one"
         )
 
+    def _hard_to_guess(self, given: str) -> bool:
+        secret = self._settings.auth.jwt_secret
+        token = given.count(".") == 2 and secret is not None and len(secret) >= JWT_SECRET_LENGTH
+        return keys.KEY.fullmatch(given) is not None or token
+
     def has_any(self) -> bool:
         """Whether any credential could be right."""
         auth = self._settings.auth
         return auth.api_key is not None or auth.jwt_secret is not None or bool(self._known_keys())
 
     def _known_keys(self, *, anew: bool = False) -> Sequence[ledger.ApiKey]:
-        if anew or time.monotonic() - self._keys_at > _KEYS_SECONDS:
+        old = time.monotonic() - self._keys_at
+        if old > (_ANEW_SECONDS if anew else _KEYS_SECONDS):
             try:
                 self._keys = keys.all_keys(self._warehouse)
             except WarehouseBusy:
@@ -155,6 +165,13 @@ Runner = Annotated[Principal, Depends(require("run"))]
 
 def address_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
+
+
+def require_own_name(request: Request, host: str) -> None:
+    """Refuse what reaches loopback under a foreign name: a page elsewhere whose name was made to lead here."""
+    asked = request.url.hostname or ""
+    if asked != host and not is_loopback(asked):
+        raise ApiError(403, "foreign_host", "without a key, ask for this service as 127.0.0.1 or localhost")
 
 
 def _require_same_site(request: Request) -> None:

@@ -35,7 +35,7 @@ def principal_of(token: str, secret: str) -> Principal:
     except jwt.InvalidTokenError:
         raise ApiError(401, "unauthorized", "this token is not valid") from None
     org = next((str(claims[name]) for name in _ORG_CLAIMS if claims.get(name)), None)
-    if org is None:
+    if org is None or not org.isprintable():
         raise ApiError(
             401, "missing_org", "this token names no organisation", detail="it needs the claim org_id"
         )

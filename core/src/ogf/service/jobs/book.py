@@ -21,6 +21,11 @@ UNFINISHED = ("queued", "running")
 _REMEMBERED = dt.timedelta(hours=24)
 
 
+def same(one: Job, other: Job) -> bool:
+    """Whether two jobs ask for the same."""
+    return all(getattr(one, name) == getattr(other, name) for name in ("streams", "since", "until", "full"))
+
+
 class JobBook:
     """Reads and writes jobs. Raises WarehouseError and its kin where the warehouse cannot be used."""
 
@@ -51,11 +56,13 @@ class JobBook:
             known = again or under_way
             if known is not None:
                 found = ledger.revised(known)
-                if found.idempotency_key is None and wanted.idempotency_key is not None:
+                if found.idempotency_key is None and same(found, wanted):
                     found = ledger.revised(found, idempotency_key=wanted.idempotency_key)
                     ledger.put(session, found)
                 return found, False
-            taken = set(session.exec(select(Job.job_id).where(*mine)).all())
+            taken = set(
+                session.exec(select(Job.job_id).where(col(Job.job_id).startswith(wanted.job_id))).all()
+            )
             names = (f"{wanted.job_id}{'' if n == 1 else f'-{n}'}" for n in range(1, len(taken) + 2))
             job = ledger.revised(wanted, job_id=next(name for name in names if name not in taken))
             ledger.add(session, job)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from ogf.errors import OgfError, WarehouseBusy
+from ogf.errors import Cancelled, OgfError, WarehouseBusy, WarehouseError
 from ogf.redaction import Redactor
 from ogf.runner.clock import Cancel
 from ogf.runner.run import Options, ProviderRun
-from ogf.service.jobs.book import JobBook
+from ogf.service.jobs.book import UNFINISHED, JobBook
 from ogf.service.jobs.progress import Progress
 from ogf.telemetry import masked
 from ogf.telemetry.spans import ingestion_run
@@ -46,12 +46,14 @@ class JobQueue:
     """Carries out jobs. `start` before anything else, `close` at the end.
 
     Args:
+        requests: the same book with less patience, for who waits for an answer.
         wait: seconds a job waits for a run of the same provider that somebody else began.
     """
 
-    def __init__(self, connectors: Connectors, book: JobBook, *, wait: float) -> None:
+    def __init__(self, connectors: Connectors, book: JobBook, *, requests: JobBook, wait: float) -> None:
         self.connectors = connectors
         self.book = book
+        self._requests = requests
         self._wait = wait
         self._mask = Redactor(connectors.config.secrets()).text
         self._live: dict[str, _Live] = {}
@@ -69,16 +71,18 @@ class JobQueue:
     def ask(self, wanted: Job) -> tuple[Job, bool]:
         """Store a job and carry it out in its turn; see `JobBook.ask`."""
         with self._lock:  # two that ask at the same time
-            job, fresh = self.book.ask(wanted)
+            job, fresh = self._requests.ask(wanted)
+            if job.status in UNFINISHED and job.job_id not in self._live:
+                self._take(job)  # or it was under way, and how it ended could not be written down
         if fresh:
             self._log.info("job stored", job=job.job_id, provider=job.provider, trigger=job.trigger)
-            self._take(job)
         return job, fresh
 
     def cancel(self, job_id: str) -> bool:
         """Ask a job to end after the page under way. False if it is not under way here."""
         live = self._live.get(job_id)
         if live is None:
+            self._requests.revise(job_id, _cancelled)
             return False
         live.unwanted = True
         live.cancel.set()
@@ -89,11 +93,16 @@ class JobQueue:
         live = self._live.get(job_id)
         return live.progress if live else None
 
+    def stop(self) -> None:
+        """Let what is under way end after its page; it stays in the book, and the next service goes on with it."""
+        with self._lock:
+            self._closing = True
+            for live in list(self._live.values()):
+                live.cancel.set()
+
     def close(self) -> None:
-        """End what is under way after its page; it stays in the book, and the next service goes on with it."""
-        self._closing = True
-        for live in list(self._live.values()):
-            live.cancel.set()
+        """Stop, and wait for that."""
+        self.stop()
         self._pool.shutdown(wait=True)
 
     def _dead(self, connector: Connector) -> bool:
@@ -107,6 +116,8 @@ class JobQueue:
             return False
 
     def _take(self, job: Job) -> None:
+        if self._closing:
+            return
         live = _Live(job)
         self._live[job.job_id] = live
         self._pool.submit(self._work, live)
@@ -137,6 +148,9 @@ class JobQueue:
             with ingestion_run(self._mask, providers=job.provider, job_id=job.job_id):
                 result = self._run(live)
         except OgfError as error:
+            if live.cancel.is_set() and isinstance(error, Cancelled | WarehouseBusy):
+                self._stopped(job, live)
+                return
             text = masked(f"{error.where}: {error.message}" if error.where else error.message)
             self._finish(job, live, status="failed", message=text, hint=masked(error.hint))
         except Exception as error:
@@ -150,7 +164,7 @@ class JobQueue:
             )
         else:
             if result.status == "cancelled" and not live.unwanted:
-                self.book.change(job.job_id, status="queued")  # the service ends, the job does not
+                self._stopped(job, live)
                 return
             self._finish(
                 job,
@@ -161,6 +175,7 @@ class JobQueue:
                 rejected=result.rejected,
                 message=masked(result.message) or None,
                 hint=masked(result.hint) or None,
+                notices=[masked(notice) for notice in result.notices],
             )
 
     def _run(self, live: _Live) -> RunResult:
@@ -184,8 +199,36 @@ class JobQueue:
                 if time.monotonic() >= deadline or live.cancel.wait(_ASK_AGAIN_SECONDS):
                     raise
 
+    def _stopped(self, job: Job, live: _Live) -> None:
+        """It was cancelled; or the service ends, but not the job, and nobody counts that against it."""
+        if live.unwanted:
+            self._finish(job, live, status="cancelled", message="stopped on request")
+        else:
+            self.book.change(job.job_id, status="queued", attempts=job.attempts)
+
     def _finish(self, job: Job, live: _Live, **how: Any) -> None:
         told = live.progress.as_dict()
-        counts = {name: told[name] for name in ("partitions_total", "partitions_done")}
-        self.book.change(job.job_id, finished_at=ledger.now(), **counts, **how)
+        counts = {
+            name: told[name] for name in ("partitions_total", "partitions_done", "partitions_failed", "pages")
+        }
+        at = ledger.now()
+        while True:
+            try:
+                self.book.change(job.job_id, finished_at=at, **counts, **how)
+                break
+            except (
+                WarehouseError
+            ) as error:  # whoever asks for the same meanwhile must not wait for a job of the past
+                if self._closing:
+                    raise
+                self._log.warning(
+                    "job's end is not written down yet", job=job.job_id, error=masked(str(error))
+                )
+                time.sleep(_ASK_AGAIN_SECONDS)
         self._log.info("job ended", job=job.job_id, status=how["status"])
+
+
+def _cancelled(job: Job) -> dict[str, Any]:
+    if job.status not in UNFINISHED:
+        return {}
+    return {"status": "cancelled", "finished_at": ledger.now(), "message": "cancelled before it began"}

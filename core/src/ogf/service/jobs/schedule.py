@@ -138,6 +138,8 @@ class Scheduler:
                 self._asked[plan.provider] = now
                 due = plan.after(now)
             return (due - now).total_seconds()
-        except OgfError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next time must come
+            if not isinstance(error, OgfError):
+                self._log.exception("unforeseen error")
             self._log.error("schedule could not ask", provider=plan.provider, error=masked(str(error)))
             return _LONGEST_SLEEP

@@ -17,13 +17,13 @@ from ogf.files.table import literal
 from ogf.service.answers import as_json
 from ogf.service.auth.gate import Reader
 from ogf.service.envelope import ApiError
-from ogf.service.routes.asked import Provider, Since, Until, Wired, choose, errors, window
+from ogf.service.routes.asked import STRICT, Provider, Since, Until, Wired, choose, errors, window
 from ogf.warehouse.answers import answer
 
 if TYPE_CHECKING:
     import duckdb
 
-router = APIRouter(tags=["figures"])
+router = APIRouter(tags=["figures"], dependencies=STRICT)
 
 FORMATS = {
     "application/json": "json",
@@ -31,8 +31,8 @@ FORMATS = {
     "application/vnd.apache.parquet": "parquet",
 }
 _OPTIONS = {"csv": "FORMAT csv, HEADER", "parquet": "FORMAT parquet"}
-_DOWNLOAD_SECONDS = 600.0
-_START = "coalesce(epoch_us(period_start), -9223372036854775808)"
+_DOWNLOAD_SECONDS = 300.0
+_START = "coalesce(epoch_us(period_start), -9223372036854775807)"  # later than the beginning
 _ID = "coalesce(activity_id, '00000000-0000-0000-0000-000000000000'::UUID)"
 _BEGINNING = (-(2**63), "00000000-0000-0000-0000-000000000000")
 _EQUAL = (
@@ -144,10 +144,10 @@ def activities(
 def _page(
     connection: duckdb.DuckDBPyConnection, condition: Condition, start: tuple[int, str], limit: int
 ) -> dict[str, Any]:
-    """The rows after a key, up to the `limit`th and those that have its key too."""
+    """The rows after a key, of the next `limit` keys."""
     later = f"({_START}, {_ID}) > (?::BIGINT, ?::UUID)"
     keys = connection.execute(
-        f"SELECT {_START} AS at, {_ID} AS id FROM activities WHERE {condition} AND {later} ORDER BY ALL "
+        f"SELECT DISTINCT {_START} AS at, {_ID} AS id FROM activities WHERE {condition} AND {later} ORDER BY ALL "
         f"LIMIT {limit + 1}",
         [*condition.values, *start],
     ).fetchall()
@@ -165,7 +165,7 @@ def _page(
         last[0],
         str(last[1]),
     ).rows
-    more = keys[-1] != last
+    more = len(keys) > limit
     return {"data": rows, "next": _write_key(last[0], str(last[1])) if more else None}
 
 

@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Query, Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query as QueryParameter
 
 from ogf.report.tables import ACCOUNTINGS, Asked
 from ogf.service.auth.gate import Reader
@@ -31,8 +33,26 @@ _WORDS = {
     501: "No schedule is configured.",
     503: "The warehouse is busy or cannot be used, or settings are missing; the message says which.",
 }
+_IGNORED = {"org_id"}  # the organisation is the credential's, whatever a request says
 _WEIGHT = re.compile(r"[01](\.\d{0,3})?")
 _ALWAYS = (401, 403, 422, 429, 503)
+
+
+def _only_known(request: Request) -> None:
+    """Refuse parameters that would be ignored: a total of everything looks like the answer to a narrower question."""
+    parameters = get_flat_params(request.scope["route"].dependant)
+    known = {each.alias for each in parameters if isinstance(each.field_info, QueryParameter)} | _IGNORED
+    given = [name for name, _ in request.query_params.multi_items()]
+    wrong = {name: f"there is no such parameter; there are {', '.join(sorted(known - _IGNORED)) or 'none'}"
+             for name in given if name not in known}  # fmt: skip
+    wrong |= {name: "it is there twice" for name in given if given.count(name) > 1}
+    if wrong:
+        name, what = next(iter(wrong.items()))
+        fields = {f"query.{name}": what for name, what in wrong.items()}
+        raise ApiError(422, "validation_failed", f"{name}: {what}", fields=fields)
+
+
+STRICT = [Depends(_only_known)]
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -70,7 +90,8 @@ Until = Annotated[
     ),
 ]
 Provider = Annotated[
-    str | None, Query(description="Only this provider", examples=["aws"], max_length=100, min_length=1)
+    str | None,
+    Query(description="Only this provider", examples=["aws"], max_length=100, pattern=r"^[^\x00]+$"),
 ]
 Accounting = Annotated[
     str | None,

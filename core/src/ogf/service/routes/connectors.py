@@ -13,7 +13,7 @@ from ogf.runner import trial
 from ogf.service.auth.gate import Reader, Runner
 from ogf.service.connectors import UnknownProvider
 from ogf.service.envelope import ApiError, timestamp
-from ogf.service.routes.asked import MONTH, Wired, errors
+from ogf.service.routes.asked import MONTH, STRICT, Wired, errors
 from ogf.telemetry import masked
 from ogf.warehouse.answers import answer
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ogf.service.service import Service
     from ogf.warehouse.ledger import Job
 
-router = APIRouter(prefix="/api/connectors", tags=["connectors"])
+router = APIRouter(prefix="/api/connectors", tags=["connectors"], dependencies=STRICT)
 
 _STANDING = """
 SELECT c.provider, c.status, c.last_run_at, c.last_success_at, c.last_error,
@@ -136,7 +136,7 @@ def states(service: Wired, who: Reader) -> list[ConnectorState]:
                 enabled=name in enabled,
                 last_run_at=row.get("last_run_at"),
                 last_success_at=row.get("last_success_at"),
-                last_error=masked(broken.message) if broken else row.get("last_error"),
+                last_error=masked(broken.message if broken else row.get("last_error") or "") or None,
                 rows=row.get("row_count", 0),
                 issues=row.get("issues", 0),
                 coverage=covered.get(name),
@@ -229,13 +229,20 @@ def test(
     response: Response,
 ) -> Tried:
     """Really try a provider, as `ogf doctor` does: credentials, permissions, one listing. Loads nothing."""
-    del who
     response.headers["Cache-Control"] = "no-store"
     try:
         plugin = service.connectors.plugin(name)
     except UnknownProvider as error:
         raise ApiError(400, "invalid_provider", error.message, detail=error.hint) from None
-    failed = trial.first_failure(plugin, service.config)
+    service.connectors.require_own(name, who.org_id)
+    if not service.trials.acquire(blocking=False):
+        raise ApiError(
+            503, "too_many_tests", "other tests are under way", detail="try again when they have ended"
+        )
+    try:
+        failed = trial.first_failure(plugin, service.config)
+    finally:
+        service.trials.release()
     if failed is None:
         return Tried(status="ok")
     return Tried(

@@ -15,13 +15,13 @@ from ogf.report.tables import GROUPS, TABLES, Asked, Tables
 from ogf.service.answers import as_json
 from ogf.service.auth.gate import Reader
 from ogf.service.envelope import ApiError
-from ogf.service.routes.asked import Accounting, Filter, Wired, errors, key_of, some_of
+from ogf.service.routes.asked import STRICT, Accounting, Filter, Wired, errors, key_of, some_of
 from ogf.warehouse.answers import answer
 
 if TYPE_CHECKING:
     import duckdb
 
-router = APIRouter(tags=["figures"])
+router = APIRouter(tags=["figures"], dependencies=STRICT)
 UNIT = "kg CO2e"
 # An order that is the same for every page, though nothing is unique in it.
 _ALL_OF_A_ROW = "account_id, service, region, usage_type, operation, instance_type, load_id, hash(r)"

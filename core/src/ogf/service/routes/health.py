@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from ogf import __version__
-from ogf.service.auth.gate import Bearer, KeyHeader, address_of, require
+from ogf.service.auth.gate import Bearer, KeyHeader, address_of, require, require_own_name
 from ogf.service.network import is_loopback
 from ogf.service.routes.asked import Wired, errors
 from ogf.telemetry import metrics
@@ -22,7 +22,7 @@ class Health(BaseModel):
 
 @router.get("/healthz")
 @router.head("/healthz", include_in_schema=False)
-def alive() -> Health:
+async def alive() -> Health:
     """Liveness: the process answers."""
     return Health(status="ok", version=__version__)
 
@@ -41,6 +41,8 @@ def _scraper(request: Request, bearer: Bearer, header: KeyHeader) -> None:
     forwarded = any(name in request.headers for name in _FORWARDED)
     if forwarded or not is_loopback(address_of(request)):
         require("read")(request, bearer, header)
+    elif bearer is None and header is None:
+        require_own_name(request, request.app.state.service.config.settings.server.host)
 
 
 @router.get(

@@ -11,14 +11,15 @@ from sqlmodel import col, select
 
 from ogf.service.auth.gate import Reader, Runner
 from ogf.service.envelope import ApiError
-from ogf.service.routes.asked import Provider, Wired, errors
+from ogf.service.routes.asked import STRICT, Provider, Wired, errors
+from ogf.telemetry import masked
 from ogf.warehouse import ledger
 from ogf.warehouse.ledger import Job, Run
 
 if TYPE_CHECKING:
     from ogf.service.service import Service
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], dependencies=STRICT)
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most")]
 _JobId = Annotated[str, Path(max_length=300, examples=["sync-aws-org-123-1733048280"])]
@@ -53,6 +54,9 @@ class JobState(BaseModel):
     rejected: int = Field(description="rows refused, once it has ended")
     error: str | None = Field(description="what went wrong, the first cause")
     hint: str | None = Field(description="what to do about it")
+    notices: list[str] = Field(
+        description="what else the run said, such as a month that is not published yet"
+    )
 
 
 class RunEntry(BaseModel):
@@ -91,7 +95,8 @@ def job(service: Wired, who: Reader, job_id: _JobId) -> JobState:
 def cancel(service: Wired, who: Runner, job_id: _JobId) -> JobState:
     """Cancel a job: it ends after the page under way. What it had published stays, as does a job that has ended."""
     found = _found(service, job_id, who.org_id)
-    service.queue.cancel(job_id)
+    if not service.queue.cancel(job_id):
+        found = _found(service, job_id, who.org_id)
     return _state(service, found)
 
 
@@ -119,6 +124,8 @@ def _state(service: Service, job: Job) -> JobState:
         else {
             "partitions_total": job.partitions_total,
             "partitions_done": job.partitions_done,
+            "partitions_failed": job.partitions_failed,
+            "pages": job.pages,
             "rows": job.row_count,
         }
     )
@@ -144,5 +151,5 @@ def _entry(run: Run) -> RunEntry:
         rows=run.row_count,
         rejected=run.rejected,
         window=run.window,
-        errors=[run.message] if run.message else [],
+        errors=[masked(run.message)] if run.message else [],
     )

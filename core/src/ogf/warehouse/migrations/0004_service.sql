@@ -18,10 +18,13 @@ CREATE TABLE jobs (
     run_id VARCHAR,
     partitions_total BIGINT NOT NULL,
     partitions_done BIGINT NOT NULL,
+    partitions_failed BIGINT NOT NULL,
+    pages BIGINT NOT NULL,
     row_count BIGINT NOT NULL,
     rejected BIGINT NOT NULL,
     message VARCHAR,
-    hint VARCHAR
+    hint VARCHAR,
+    notices JSON NOT NULL
 );
 CREATE TABLE api_keys (
     key_id VARCHAR NOT NULL,
