@@ -28,10 +28,14 @@ HEAVY = {
 }
 
 
-FACTORS = [f"factors {name}" for name in ("list", "show", "check", "use")]
+GROUPS = {"factors": ("list", "show", "check", "use"), "token": ("create", "list", "revoke")}
+COMMANDS = [
+    *(name for name in _COMMANDS if name not in GROUPS),
+    *(f"{group} {name}" for group, names in GROUPS.items() for name in names),
+]
 
 
-@pytest.mark.parametrize("command", [*(name for name in _COMMANDS if name != "factors"), *FACTORS])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_that_fits_a_terminal(command: str) -> None:
     answer = CliRunner().invoke(cli, [*command.split(), "--help"], terminal_width=80)
     assert answer.exit_code == 0

@@ -14,9 +14,7 @@ ENVELOPE = {"code", "message", "status", "requestId", "timestamp"}
 
 
 def token(**claims: object) -> str:
-    return jwt.encode(
-        {"exp": dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5), **claims}, JWT_SECRET, "HS256"
-    )
+    return jwt.encode({"exp": dt.datetime.now(dt.UTC) + dt.timedelta(days=1), **claims}, JWT_SECRET, "HS256")
 
 
 def problem(served: Served, path: str, status: int, method: str = "GET", **options) -> dict:

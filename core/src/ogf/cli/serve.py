@@ -39,8 +39,8 @@ def command(
     `ogf token create`. Ends after the page under way on Ctrl-C or SIGTERM.
 
     \b
-    curl -X POST -H "Authorization: Bearer $KEY" http://127.0.0.1:8090/api/connectors/sync/aws
-    curl -H "Authorization: Bearer $KEY" http://127.0.0.1:8090/api/emissions?group_by=provider
+    curl -X POST -H "X-API-Key: $KEY" 127.0.0.1:8090/api/connectors/sync/aws
+    curl -H "X-API-Key: $KEY" "127.0.0.1:8090/api/emissions?group_by=provider"
     """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped
     from ogf.telemetry import masked, setup, shutdown
 
