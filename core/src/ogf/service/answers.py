@@ -26,6 +26,9 @@ _KEPT_BYTES = 32 << 20
 _LARGEST_KEPT = 1 << 20
 _KEY_BYTES = 256
 _AGAIN_SECONDS = 0.2
+_COUNTED = """
+SELECT count(*), sum(load_id), max(published_at), (SELECT string_agg(c::VARCHAR) FROM emission_choice AS c)
+FROM loads WHERE status = 'current'"""
 
 
 class Answers:
@@ -39,39 +42,49 @@ class Answers:
         self._kept: OrderedDict[bytes, bytes] = OrderedDict()
         self._making: WeakValueDictionary[bytes, threading.Lock] = WeakValueDictionary()
         self._bytes = 0
-        self._generation = -1
+        self._holds = (-1, "")
 
     @contextmanager
     def connection(self, *, seconds: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection for one request. Raises ApiError 503 once its questions take longer than the limit."""
-        limit = seconds or self._seconds
-        with self._warehouse.reading() as connection:
-            over = threading.Event()
-            threading.Thread(target=_interrupt, args=(connection, limit, over), daemon=True).start()
-            try:
-                yield connection
-            except duckdb.InterruptException:
-                raise _too_large(limit) from None
-            finally:
-                over.set()
+        with self._warehouse.reading() as connection, _limited(connection, seconds or self._seconds):
+            yield connection
 
-    def kept(self, key: Hashable, make: Callable[[duckdb.DuckDBPyConnection], bytes]) -> bytes:
-        """An answer as bytes: the one that was made before if nothing was written since."""
-        key = hashlib.sha256(repr(key).encode()).digest()  # as small as any other, whatever was asked for
-        with self.connection() as connection:
+    def kept(
+        self, key: Hashable, make: Callable[[duckdb.DuckDBPyConnection], bytes], *, ledger: bool = False
+    ) -> bytes:
+        """An answer as bytes: the one that was made before, if it still holds.
+
+        Args:
+            ledger: it is about jobs or connectors, which every write may change; figures hold while the same loads
+                count.
+        """
+        with self._warehouse.reading() as connection:
             generation = (
                 self._instance.generation
             )  # read while the file is held: nobody else can have written
-            found = self._find(key, generation)
+            holds = generation if ledger else self._counted(connection, generation)
+            name = hashlib.sha256(
+                repr((holds, key)).encode()
+            ).digest()  # as small as any, whatever was asked for
+            found = self._find(name)
             if found is None:
-                with self._making.setdefault(
-                    key, threading.Lock()
-                ):  # those who ask the same wait for the first
-                    found = self._find(key, generation)
+                with self._first(name), _limited(connection, self._seconds):
+                    found = self._find(name)
                     if found is None:
                         found = make(connection)
-                        self._keep(key, generation, found)
+                        self._keep(name, found)
             return found
+
+    def _counted(self, connection: duckdb.DuckDBPyConnection, generation: int) -> str:
+        """Which loads count, and how estimates are made: looked up once for each generation."""
+        with self._lock:
+            known, holds = self._holds
+        if known != generation:
+            holds = str(connection.execute(_COUNTED).fetchall())
+            with self._lock:
+                self._holds = (generation, holds)
+        return holds
 
     @contextmanager
     def _first(self, key: bytes) -> Iterator[None]:
@@ -84,23 +97,34 @@ class Answers:
         finally:
             lock.release()
 
-    def _find(self, key: bytes, generation: int) -> bytes | None:
+    def _find(self, name: bytes) -> bytes | None:
         with self._lock:
-            if generation != self._generation:
-                self._kept.clear()
-                self._bytes = 0
-                self._generation = generation
-            return self._kept.get(key)
+            if name in self._kept:
+                self._kept.move_to_end(name)
+            return self._kept.get(name)
 
-    def _keep(self, key: bytes, generation: int, body: bytes) -> None:
+    def _keep(self, name: bytes, body: bytes) -> None:
         with self._lock:
-            if generation != self._generation or key in self._kept or len(body) > _LARGEST_KEPT:
+            if name in self._kept or len(body) > _LARGEST_KEPT:
                 return
-            self._kept[key] = body
+            self._kept[name] = body
             self._bytes += len(body) + _KEY_BYTES
             while self._bytes > _KEPT_BYTES:
                 _, gone = self._kept.popitem(last=False)
                 self._bytes -= len(gone) + _KEY_BYTES
+
+
+@contextmanager
+def _limited(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """End what is asked within once it takes too long. Raises ApiError 503 then."""
+    over = threading.Event()
+    threading.Thread(target=_interrupt, args=(connection, seconds, over), daemon=True).start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise _too_large(seconds) from None
+    finally:
+        over.set()
 
 
 def _interrupt(connection: duckdb.DuckDBPyConnection, seconds: float, over: threading.Event) -> None:

@@ -38,6 +38,7 @@ class Connectors:
         self.config = config
         self.instance = instance
         self._plugins = dict(plugins)
+        self._configured: dict[str, bool] = {}  # by provider; the configuration is read once
         self.broken = dict(broken)
 
     @property
@@ -85,8 +86,12 @@ class Connectors:
         return [name for name in sorted(self._plugins) if self.config.providers[name].enabled]
 
     def configured(self, name: str) -> bool:
-        try:
-            self.require_ready(name, Options())
-        except (ConfigError, PluginError):
-            return False
-        return True
+        """Whether a sync of the provider could begin."""
+        if name not in self._configured:
+            try:
+                self.require_ready(name, Options())
+            except (ConfigError, PluginError):
+                self._configured[name] = False
+            else:
+                self._configured[name] = True
+        return self._configured[name]

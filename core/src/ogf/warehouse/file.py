@@ -83,7 +83,11 @@ class WarehouseFile:
         if not self.path.exists():
             raise self._nothing()
         with self._open(read_only=True) as connection:
-            require_current(connection, where=str(self.path))
+            generation = self._instance.generation if self._instance else None
+            if self._instance is None or self._instance.checked != generation:
+                require_current(connection, where=str(self.path))
+            if self._instance is not None and generation is not None:
+                self._instance.checked = generation
             yield connection
 
     @contextmanager
@@ -100,21 +104,27 @@ class WarehouseFile:
     @contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._lent(read_only=read_only) as connection:
-            connection.execute(
-                "SET enable_progress_bar = false; SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
-            )
             yield connection
 
     def _lent(self, *, read_only: bool) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         if self._instance is None:
-            return self._connect(read_only=read_only)
+            return self._prepared(read_only=read_only)
         return self._instance.connection(
-            lambda: self._connect(read_only=False),
+            lambda: self._prepared(read_only=False),
             wait=self._wait,
             busy=lambda: self._busy(os.getpid()),
             interrupted=self._interrupted,
             writes=not read_only,
         )
+
+    def _prepared(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        """A connection whose settings hold for the cursors of it too."""
+        connection = self._connect(read_only=read_only)
+        connection.execute(
+            "SET enable_progress_bar = false; SET TimeZone = 'UTC'; SET GLOBAL TimeZone = 'UTC'; "
+            "SET preserve_insertion_order = false"
+        )
+        return connection
 
     def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         deadline = time.monotonic() + self._wait

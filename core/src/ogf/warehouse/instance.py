@@ -33,6 +33,8 @@ class Instance:
         generation: another number as soon as the file may hold something new: somebody here wrote, or it is not the
             file any more that was let go of.
 
+        checked: the generation whose schema was found to be ours.
+
     Args:
         path: the file.
         memory_mb: DuckDB's memory limit, whoever opens the file.
@@ -44,6 +46,7 @@ class Instance:
         self, path: Path, *, memory_mb: int = 256, idle: float = _IDLE_SECONDS, held: float = _HELD_SECONDS
     ) -> None:
         self.generation = 0
+        self.checked = -1
         self.memory_mb = memory_mb
         self._path = path
         self._left: tuple[int, ...] = ()

@@ -14,6 +14,8 @@ from ogf.warehouse.ledger import Connector, Job
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import duckdb
+
     from ogf.warehouse.file import WarehouseFile
 
 UNFINISHED = ("queued", "running")
@@ -24,6 +26,17 @@ _REMEMBERED = dt.timedelta(hours=24)
 def same(one: Job, other: Job) -> bool:
     """Whether two jobs ask for the same."""
     return all(getattr(one, name) == getattr(other, name) for name in ("streams", "since", "until", "full"))
+
+
+def latest(
+    connection: duckdb.DuckDBPyConnection, *, org_id: str, limit: int, provider: str | None = None
+) -> list[Job]:
+    """The newest jobs, newest first."""
+    of = [Job.org_id == org_id, *([Job.provider == provider] if provider else [])]
+    newest = (col(Job.requested_at).desc(), col(Job.job_id).desc())
+    with ledger.transaction(connection) as session:
+        found = session.exec(select(Job).where(*of).order_by(*newest).limit(limit)).all()
+        return [ledger.revised(job) for job in found]
 
 
 class JobBook:
@@ -85,14 +98,6 @@ class JobBook:
     def find(self, job_id: str, *, org_id: str) -> Job | None:
         with self.warehouse.reading() as connection, ledger.transaction(connection) as session:
             return next(map(ledger.revised, ledger.rows(session, Job, job_id=job_id, org_id=org_id)), None)
-
-    def latest(self, *, org_id: str, limit: int, provider: str | None = None) -> list[Job]:
-        """The newest jobs, newest first."""
-        of = [Job.org_id == org_id, *([Job.provider == provider] if provider else [])]
-        newest = (col(Job.requested_at).desc(), col(Job.job_id).desc())
-        with self.warehouse.reading() as connection, ledger.transaction(connection) as session:
-            found = session.exec(select(Job).where(*of).order_by(*newest).limit(limit)).all()
-            return [ledger.revised(job) for job in found]
 
     def last_scheduled(self, provider: str, org_id: str) -> dt.datetime | None:
         """When a schedule last asked for a sync of this provider."""

@@ -88,6 +88,11 @@ class JobQueue:
         live.cancel.set()
         return True
 
+    @property
+    def busy(self) -> bool:
+        """Whether any job waits or runs in this process."""
+        return bool(self._live)
+
     def progress(self, job_id: str) -> Progress | None:
         """How far a job has come that waits or runs in this process."""
         live = self._live.get(job_id)

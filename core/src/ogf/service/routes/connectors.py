@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ogf.errors import OgfError
 from ogf.runner import trial
@@ -18,6 +18,8 @@ from ogf.telemetry import masked
 from ogf.warehouse.answers import answer
 
 if TYPE_CHECKING:
+    import duckdb
+
     from ogf.service.auth.principal import Principal
     from ogf.service.service import Service
     from ogf.warehouse.ledger import Job
@@ -34,6 +36,8 @@ FROM connectors AS c WHERE c.org_id = ?"""
 _COVERED = """
 SELECT provider, sum(estimated_rows) / sum(usage_rows) AS share FROM coverage WHERE org_id = ?
 GROUP BY provider HAVING sum(usage_rows) > 0"""
+
+_LIVE = "SELECT provider, job_id FROM jobs WHERE org_id = ? AND finished_at IS NULL"
 
 
 class ConnectorState(BaseModel):
@@ -111,18 +115,26 @@ class SchedulePlan(BaseModel):
     schedules: list[Planned]
 
 
-@router.get("", responses=errors())
-@router.get("/list", responses=errors(), include_in_schema=False)
-def states(service: Wired, who: Reader) -> list[ConnectorState]:
+_STATES = TypeAdapter(list[ConnectorState])
+_DOC: dict[int | str, dict[str, Any]] = {200: {"model": list[ConnectorState]}, **errors()}
+
+
+@router.get("", responses=_DOC, response_class=Response)
+@router.get("/list", include_in_schema=False)
+def states(service: Wired, who: Reader) -> Response:
     """Every installed provider, and how it stands."""
-    with service.answers.connection() as connection:
-        known = {row["provider"]: row for row in answer(connection, _STANDING, who.org_id).rows}
-        covered = {row["provider"]: row["share"] for row in answer(connection, _COVERED, who.org_id).rows}
-    live = {
-        job.provider: job.job_id
-        for job in service.book.latest(org_id=who.org_id, limit=20)
-        if job.finished_at is None
-    }
+    body = service.answers.kept(
+        ("connectors", who.org_id),
+        lambda connection: _STATES.dump_json(_states(service, connection, who.org_id)),
+        ledger=True,
+    )
+    return Response(body, media_type="application/json")
+
+
+def _states(service: Service, connection: duckdb.DuckDBPyConnection, org_id: str) -> list[ConnectorState]:
+    known = {row["provider"]: row for row in answer(connection, _STANDING, org_id).rows}
+    covered = {row["provider"]: row["share"] for row in answer(connection, _COVERED, org_id).rows}
+    live = {row["provider"]: row["job_id"] for row in answer(connection, _LIVE, org_id).rows}
     enabled = service.connectors.enabled()
     found = []
     for name in service.connectors.names:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, Field, TypeAdapter
 from sqlmodel import col, select
 
 from ogf.service.auth.gate import Reader, Runner
 from ogf.service.envelope import ApiError
+from ogf.service.jobs.book import latest
 from ogf.service.routes.asked import STRICT, Provider, Wired, errors
 from ogf.telemetry import masked
 from ogf.warehouse import ledger
 from ogf.warehouse.ledger import Job, Run
 
 if TYPE_CHECKING:
+    import duckdb
+
     from ogf.service.service import Service
 
 router = APIRouter(tags=["jobs"], dependencies=STRICT)
@@ -77,12 +80,24 @@ class RunEntry(BaseModel):
     errors: list[str]
 
 
-@router.get("/api/jobs", responses=errors())
-def jobs(service: Wired, who: Reader, provider: Provider = None, limit: Limit = 50) -> list[JobState]:
+_STATES = TypeAdapter(list[JobState])
+_DOC: dict[int | str, dict[str, Any]] = {200: {"model": list[JobState]}, **errors()}
+
+
+@router.get("/api/jobs", responses=_DOC, response_class=Response)
+def jobs(service: Wired, who: Reader, provider: Provider = None, limit: Limit = 50) -> Response:
     """The newest jobs, newest first."""
-    return [
-        _state(service, job) for job in service.book.latest(org_id=who.org_id, limit=limit, provider=provider)
-    ]
+
+    def made(connection: duckdb.DuckDBPyConnection) -> bytes:
+        found = latest(connection, org_id=who.org_id, limit=limit, provider=provider)
+        return _STATES.dump_json([_state(service, job) for job in found])
+
+    if service.queue.busy:  # progress is no writing, so that such an answer does not hold
+        with service.answers.connection() as connection:
+            body = made(connection)
+    else:
+        body = service.answers.kept(("jobs", who.org_id, provider, limit), made, ledger=True)
+    return Response(body, media_type="application/json")
 
 
 @router.get("/api/jobs/{job_id}", responses=errors(404, 405))
