@@ -40,6 +40,7 @@ bench: $(STAMP)  ## ogf against the single DuckDB statement
 	$(BIN)/python benchmarks/cur.py
 	$(BIN)/python benchmarks/gcp.py
 	$(BIN)/python benchmarks/footprint.py
+	$(BIN)/python benchmarks/serve.py
 	$(BIN)/python benchmarks/telemetry.py
 
 docs: $(STAMP)  ## the generated reference pages
