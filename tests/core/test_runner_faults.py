@@ -9,7 +9,7 @@ import pytest
 from ogf.errors import Cancelled, ErrorClass, ExitCode
 from ogf.hookspecs import Problem, Request, Stream, hookimpl
 from ogf.runner.clock import Cancel
-from ogf.runner.run import overall
+from ogf.runner.report import overall
 from ogf.testing.provider import FakeCloud, FakePage, changed, refused, throttled
 
 EC2 = {"service": "EC2"}

@@ -18,13 +18,14 @@ import duckdb
 import httpx
 import pytest
 from aws.conftest import aws, aws_server, bucket, clean_environment
+from faults.conftest import stall
 from processes import ogf, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["aws", "aws_server", "bucket", "clean_environment"]
+__all__ = ["aws", "aws_server", "bucket", "clean_environment", "stall"]
 
 JWT_SECRET = "a secret for tests, longer than the 64 bytes that HS512 wants at the least"
 LATEST = 60.0

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+from service.holding import holder_of
 
 from ogf.errors import WarehouseBusy
 from ogf.warehouse.file import WarehouseFile
 from ogf.warehouse.instance import Instance
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
 COUNT = "SELECT count(*) FROM quarantine_log"
 INSERT = "INSERT INTO quarantine_log SELECT 1, 'reason', NULL, NULL"
-# Another process that waits for the file as `ogf` does, and says when it has it.
-OTHER = """
-import duckdb, sys, time
-while True:
-    try:
-        connection = duckdb.connect(sys.argv[1])
-        break
-    except duckdb.IOException:
-        time.sleep(0.05)
-print("mine", flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.fixture
@@ -56,15 +44,8 @@ def count(connection: duckdb.DuckDBPyConnection) -> int:
 
 @pytest.fixture
 def other(file: WarehouseFile) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", OTHER, str(file.path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    yield process
-    if process.returncode is None:
-        process.communicate()
+    with holder_of(file.path) as process:
+        yield process
 
 
 def test_questions_go_on_beside_a_transaction_and_see_it_whole_or_not_at_all(file: WarehouseFile) -> None:

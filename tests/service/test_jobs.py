@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from aws.cur_files import csv_file, gz, month_lines, put_legacy
 from faults.stalling import Stall
 from processes import OGF, environment
 from service.conftest import Served, in_folder, read
+from service.holding import holder_of
 
 from ogf_aws import session
 
@@ -24,25 +24,6 @@ if TYPE_CHECKING:
 
 SYNC = "/api/connectors/sync/aws"
 FILES, ROWS = 3, 40
-HOLDER = """
-import duckdb, sys, time
-while True:
-    try:
-        connection = duckdb.connect(sys.argv[1])
-        break
-    except duckdb.IOException:
-        time.sleep(0.05)
-print("held", flush=True)
-time.sleep(60)
-"""
-
-
-@pytest.fixture
-def stall(aws_server: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stall]:
-    stall = Stall(aws_server.faults.app)
-    monkeypatch.setattr(aws_server.faults, "app", stall)
-    yield stall
-    stall.go.set()
 
 
 @pytest.fixture(scope="module")
@@ -158,10 +139,8 @@ def test_ended_in_mid_job_and_started_again_the_job_ends_once(
     assert rows(place) == [(FILES * ROWS, FILES)]
 
 
-def test_b121_a_connector_left_running_becomes_an_error_at_the_next_start(
-    place: Served, stall: Stall
-) -> None:
-    """A run of the command line that was killed: no job goes on with it, so the connector must not seem to run."""
+def started_run(place: Served, stall: Stall) -> subprocess.Popen[bytes]:
+    """A run of the command line instead of the service, in the midst of its first download."""
     place.stop()
     stall.at(1)
     run = subprocess.Popen(
@@ -171,6 +150,14 @@ def test_b121_a_connector_left_running_becomes_an_error_at_the_next_start(
         stderr=subprocess.DEVNULL,
     )
     place.until(stall.reached.is_set, "the download")
+    return run
+
+
+def test_b121_a_connector_left_running_becomes_an_error_at_the_next_start(
+    place: Served, stall: Stall
+) -> None:
+    """A run of the command line that was killed: no job goes on with it, so the connector must not seem to run."""
+    run = started_run(place, stall)
     run.kill()
     run.wait()
     stall.go.set()
@@ -192,15 +179,7 @@ def test_cancelled_at_the_next_page(place: Served, stall: Stall) -> None:
 
 
 def test_a_run_of_the_command_line_is_waited_for(place: Served, stall: Stall) -> None:
-    stall.at(1)
-    place.stop()
-    run = subprocess.Popen(
-        [OGF, "run", "-q"],
-        cwd=place.folder,
-        env=environment(place.folder) | place.env,
-        stderr=subprocess.DEVNULL,
-    )
-    place.until(stall.reached.is_set, "the download")
+    run = started_run(place, stall)
     place.start()
     job_id = place.ask(SYNC, "POST", status=202)["job_id"]
     place.ask("/api/jobs")  # the file is free while the run downloads
@@ -213,19 +192,12 @@ def test_a_run_of_the_command_line_is_waited_for(place: Served, stall: Stall) ->
 
 def test_a_locked_warehouse_is_told_and_waited_for(place: Served) -> None:
     """Another process holds the file for longer than a request waits."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(place.db)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert holder.stdout.readline() == "held\n"
+    with holder_of(place.db) as holder:
+        assert holder.stdout.readline() == "mine\n"
         error = place.ask("/readyz", status=503)["error"]
         assert error["code"] == "warehouse_busy"
         assert f"pid {holder.pid}" in error["message"]
         place.ask("/healthz")
-    finally:
-        holder.kill()
-        holder.wait()
-        holder.stdout.close()
     place.ask("/readyz")
 
 

@@ -55,10 +55,14 @@ class OgfError(Exception):
         self.where = where
         self.hint = hint
 
+    @property
+    def headline(self) -> str:
+        """What happened and where, without the remedy."""
+        return f"{self.where}: {self.message}" if self.where else self.message
+
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
         remedy = f"\n  → {self.hint}" if self.hint else ""
-        return f"{place}{self.message}{remedy}"
+        return f"{self.headline}{remedy}"
 
 
 class ConfigError(OgfError):

@@ -199,11 +199,10 @@ class Check:
     @classmethod
     def failed(cls, name: str, error: OgfError, *, missing: tuple[tuple[str, str], ...] = ()) -> Self:
         """A check that ended with an error."""
-        where = f"{error.where}: " if error.where else ""
         return cls(
             name,
             ok=False,
-            detail=f"{where}{error.message}",
+            detail=error.headline,
             hint=error.hint,
             missing=missing,
             error_class=error.error_class if isinstance(error, SourceError) else None,

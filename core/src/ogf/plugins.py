@@ -89,6 +89,18 @@ def load(name: str) -> Plugin:
             )
 
 
+def load_each(names: Iterable[str]) -> tuple[dict[str, Plugin], dict[str, PluginError]]:
+    """Those that can be loaded, and why the others cannot: a broken plugin does not hurt the rest."""
+    plugins: dict[str, Plugin] = {}
+    broken: dict[str, PluginError] = {}
+    for name in names:
+        try:
+            plugins[name] = load(name)
+        except PluginError as error:
+            broken[name] = error
+    return plugins, broken
+
+
 def _load(one: Installed) -> Plugin:
     where = f"{one.distribution} {one.version}"
     try:

@@ -45,6 +45,11 @@ class Window(NamedTuple):
     since: Month | None = None
     until: Month | None = None
 
+    @classmethod
+    def of(cls, since: str | None, until: str | None) -> Self:
+        """Read both sides, `2026-01`. Raises ValueError for one that is no month."""
+        return cls(*(Month.parse(text) if text else None for text in (since, until)))
+
     def __contains__(self, month: object) -> bool:
         return (
             isinstance(month, Month)

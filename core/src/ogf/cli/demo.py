@@ -55,7 +55,8 @@ def command(
     from ogf.config import load
     from ogf.report import comparisons
     from ogf.report.tables import Asked, Tables
-    from ogf.runner.run import Options, ProviderRun, overall
+    from ogf.runner.report import overall
+    from ogf.runner.run import Options, ProviderRun
     from ogf.window import Window
 
     plugins = _with_demo(names)

@@ -166,7 +166,7 @@ def chosen(
         PluginError: not one can be loaded.
     """
     from ogf import config as configuration
-    from ogf.plugins import installed, load
+    from ogf.plugins import installed, load_each
 
     wanted = list(dict.fromkeys(names))
     if not wanted:
@@ -179,13 +179,7 @@ def chosen(
                 f"no provider is enabled (installed: {', '.join(have) or 'none'})",
                 hint="name one with --provider, or set ingestion.<provider>.enabled: true in ogf.yaml",
             )
-    plugins: list[Plugin] = []
-    errors: list[PluginError] = []
-    for name in wanted:
-        try:
-            plugins.append(load(name))
-        except PluginError as error:
-            errors.append(error)
+    plugins, broken = load_each(wanted)
     if not plugins:
-        raise errors[0]
-    return plugins, errors
+        raise next(iter(broken.values()))
+    return list(plugins.values()), list(broken.values())

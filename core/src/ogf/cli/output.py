@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ogf.warehouse.answers import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -35,15 +37,7 @@ def until_enough() -> Iterator[None]:
 
 
 def write_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dt.datetime | dt.date):
-        return value.isoformat()
-    if isinstance(value, decimal.Decimal):
-        return str(value)
-    return str(value)
+    click.echo(json.dumps(value, indent=2, default=plain, ensure_ascii=False))
 
 
 def screen_width() -> int | None:

@@ -15,6 +15,7 @@ import click
 
 from ogf.cli import options
 from ogf.errors import ConfigError, ExitCode, OgfError
+from ogf.warehouse.answers import COPY_OPTIONS
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 _MOST_ROWS = 1000
 _ADVICE = '`ogf query "SHOW TABLES"` lists the tables, `ogf query "DESCRIBE activities"` the columns'
 _EXPLAIN = re.compile(r"[\s;]*EXPLAIN\b\s*(ANALYZE\b|\([^)]*\))?", re.IGNORECASE)
-_FORMATS = {"csv": "FORMAT csv, HEADER", "json": "FORMAT json, ARRAY true", "parquet": "FORMAT parquet"}
 
 
 @click.command("query")
@@ -30,7 +30,7 @@ _FORMATS = {"csv": "FORMAT csv, HEADER", "json": "FORMAT json, ARRAY true", "par
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", *_FORMATS]),
+    type=click.Choice(["table", *COPY_OPTIONS]),
     default="table",
     show_default=True,
     help=f"The table shows at most {_MOST_ROWS:,} rows and says so; the others are complete",
@@ -150,7 +150,7 @@ def copy_answer(
     # Never /dev/stdout by name: opening it truncates a file it points to, and a closed one's number may be reused.
     with tempfile.TemporaryDirectory() as folder:
         target = output or Path(folder) / "answer"
-        connection.execute(f"COPY (SELECT * FROM answer) TO {literal(str(target))} ({_FORMATS[form]})")
+        connection.execute(f"COPY (SELECT * FROM answer) TO {literal(str(target))} ({COPY_OPTIONS[form]})")
         if output is None and sys.stdout is not None:
             with until_enough(), target.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)

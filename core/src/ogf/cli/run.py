@@ -77,8 +77,8 @@ def command(
     from ogf.cli.progress import reporter
     from ogf.cli.stopping import stopping
     from ogf.runner.clock import Cancel
-    from ogf.runner.report import RunResult
-    from ogf.runner.run import Options, ProviderRun, overall
+    from ogf.runner.report import RunResult, overall
+    from ogf.runner.run import Options, ProviderRun
     from ogf.telemetry import masked
 
     plugins, broken = options.chosen(providers, config_path=config_path)
@@ -110,7 +110,7 @@ def command(
                 if not several:
                     raise
                 errors.append(error)
-                text = masked(f"{error.where}: {error.message}" if error.where else error.message)
+                text = masked(error.headline)
                 result = RunResult(
                     plugin.provider.name, "", status="failed", message=text, hint=masked(error.hint)
                 )

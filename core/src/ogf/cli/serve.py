@@ -57,8 +57,12 @@ def command(
     )
     options.set_up_logs(service.config, otherwise="info")
     settings = service.config.settings.server
-    running = server(service, host=settings.host, port=settings.port)
-    running.on_listening = lambda *at: _say(service, *at, as_json=as_json)  # type: ignore[method-assign]
+    running = server(
+        service,
+        host=settings.host,
+        port=settings.port,
+        on_listening=lambda host, port: _say(service, host, port, as_json=as_json),
+    )
     setup(tracing=service.config.settings.telemetry.tracing, prometheus=True)
     try:
         service.start()

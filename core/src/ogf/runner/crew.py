@@ -79,9 +79,8 @@ class Crew:
             )
         except BaseException as error:  # noqa: BLE001 - handed to the driver, which decides
             found = self._judged(work, error)
-            self.events.put(
-                (work, found)
-            )  # before anything else: a lost error would publish half a partition
+            # Before anything else: a lost error would publish half a partition.
+            self.events.put((work, found))
             if pages is not None:
                 pages.failed(found)
         finally:

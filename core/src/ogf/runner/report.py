@@ -100,6 +100,16 @@ class RunResult:
         }
 
 
+def overall(results: Sequence[RunResult], *, strict: bool = False) -> int:
+    """The exit code of a command that ran several providers: partial unless they all agree."""
+    codes = {result.exit_code(strict=strict) for result in results}
+    if ExitCode.INTERRUPTED in codes:
+        return ExitCode.INTERRUPTED
+    if len(codes) > 1:
+        return ExitCode.PARTIAL
+    return codes.pop() if codes else ExitCode.SUCCEEDED
+
+
 class Reporter(Protocol):
     """Who is told while a run goes on. Called from the driver's thread only."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from ogf.errors import Cancelled, ConfigError, ExitCode, WarehouseError
+from ogf.errors import Cancelled, ConfigError, WarehouseError
 from ogf.redaction import Redactor
 from ogf.runner.books import Books, Started
 from ogf.runner.clock import Cancel, SystemClock
@@ -29,7 +29,7 @@ from ogf.warehouse.file import WarehouseFile
 from ogf.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from ogf.config import Account, Config, ProviderSettings
     from ogf.plugins import Plugin
@@ -326,13 +326,3 @@ def _default_workers(config: Config) -> int:
     """One for each core that this process may use, as far as the memory limit goes; two at the least."""
     memory_mb = config.settings.runner.memory_limit // 1_000_000 - LOADER_MB
     return min(len(os.sched_getaffinity(0)), max(2, memory_mb // SMALLEST_WORKER_MB))
-
-
-def overall(results: Sequence[RunResult], *, strict: bool = False) -> int:
-    """The exit code of a command that ran several providers: partial unless they all agree."""
-    codes = {result.exit_code(strict=strict) for result in results}
-    if ExitCode.INTERRUPTED in codes:
-        return ExitCode.INTERRUPTED
-    if len(codes) > 1:
-        return ExitCode.PARTIAL
-    return codes.pop() if codes else ExitCode.SUCCEEDED

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 import duckdb
 
 from ogf.service.envelope import ApiError
+from ogf.warehouse.answers import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -60,13 +61,11 @@ class Answers:
                 count.
         """
         with self._warehouse.reading() as connection:
-            generation = (
-                self._instance.generation
-            )  # read while the file is held: nobody else can have written
+            # Read while the file is held: nobody else can have written.
+            generation = self._instance.generation
             holds = generation if ledger else self._counted(connection, generation)
-            name = hashlib.sha256(
-                repr((holds, key)).encode()
-            ).digest()  # as small as any, whatever was asked for
+            # As small as any other, whatever was asked for.
+            name = hashlib.sha256(repr((holds, key)).encode()).digest()
             found = self._find(name)
             if found is None:
                 with self._first(name), _limited(connection, self._seconds):
@@ -152,7 +151,7 @@ def as_json(value: Any) -> bytes:
     What is no number (a source may say NaN) is null: JSON has no word for it.
     """
     try:
-        text = json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(value, default=plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except ValueError:
         return as_json(_finite(value))
     return text.encode()
@@ -164,7 +163,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _plain(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from ogf.config import Config
     from ogf.plugins import Plugin
+    from ogf.runner.clock import Cancel
+    from ogf.runner.report import Reporter
     from ogf.warehouse.instance import Instance
 
 
@@ -36,7 +38,7 @@ class Connectors:
         instance: Instance,
     ) -> None:
         self.config = config
-        self.instance = instance
+        self._instance = instance
         self._plugins = dict(plugins)
         self._configured: dict[str, bool] = {}  # by provider; the configuration is read once
         self.broken = dict(broken)
@@ -57,10 +59,13 @@ class Connectors:
             )
         return self._plugins[name]
 
-    def run(self, name: str) -> ProviderRun | None:
-        """A run to ask about; None for a provider that cannot be run at all."""
-        plugin = self._plugins.get(name)
-        return ProviderRun(plugin, self.config, instance=self.instance) if plugin else None
+    def run(
+        self, name: str, *, cancel: Cancel | None = None, reporter: Reporter | None = None
+    ) -> ProviderRun:
+        """A run of a provider on the shared instance, to carry out or to ask about. Raises as `plugin`."""
+        return ProviderRun(
+            self.plugin(name), self.config, cancel=cancel, reporter=reporter, instance=self._instance
+        )
 
     def org_of(self, name: str) -> str:
         """The organisation that a provider's data belongs to, as configured."""
@@ -79,7 +84,7 @@ class Connectors:
 
     def require_ready(self, name: str, options: Options) -> None:
         """Raise ConfigError, naming the missing settings, if a provider cannot be synced as it is configured."""
-        ProviderRun(self.plugin(name), self.config, instance=self.instance).require(options)
+        self.run(name).require(options)
 
     def enabled(self) -> list[str]:
         """The providers that `ogf run` runs when it is given no name."""

@@ -17,7 +17,7 @@ from ogf.service.network import is_loopback
 from ogf.service.protocol import Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from ogf.config.general import Auth
@@ -51,26 +51,36 @@ def require_safe(host: str, settings: Auth) -> None:
 
 
 class Server(uvicorn.Server):
-    """Says where it listens, and what a signal leads to."""
+    """Says where it listens, and what a signal leads to.
+
+    Args:
+        on_listening: told host and port once it listens: port 0 has no number before.
+        on_stopping: called when it begins to end, before open requests have their time.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        on_listening: Callable[[str, int], None],
+        on_stopping: Callable[[], None],
+    ) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+        self._on_stopping = on_stopping
 
     async def startup(self, sockets: Any = None) -> None:
-        """Begin to listen, and tell `on_listening` where: port 0 has no number before."""
+        """Begin to listen, and tell where."""
         await super().startup(sockets)
         for listening in getattr(self, "servers", ()):
             for socket in listening.sockets:
                 host, port = socket.getsockname()[:2]
-                self.on_listening(host, port)
-
-    def on_listening(self, host: str, port: int) -> None:
-        """Overridden by who wants to know."""
+                self._on_listening(host, port)
 
     async def shutdown(self, sockets: Any = None) -> None:
         """End: jobs are told first, while open requests still have their time."""
-        await asyncio.get_running_loop().run_in_executor(None, self.on_stopping)
+        await asyncio.get_running_loop().run_in_executor(None, self._on_stopping)
         await super().shutdown(sockets)
-
-    def on_stopping(self) -> None:
-        """Overridden by who has something to stop."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -95,14 +105,14 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def server(service: Service, *, host: str, port: int) -> Server:
+def server(service: Service, *, host: str, port: int, on_listening: Callable[[str, int], None]) -> Server:
     """A server for a service that was started; it closes it at its end, and ends on SIGINT and SIGTERM.
 
     Raises:
         ConfigError: see `require_safe`.
     """
     require_safe(host, service.config.settings.auth)
-    made = Server(
+    return Server(
         uvicorn.Config(
             application(service),
             host=host,
@@ -119,7 +129,7 @@ def server(service: Service, *, host: str, port: int) -> Server:
             limit_concurrency=_MOST_CONNECTIONS,
             backlog=2048,
             lifespan="on",
-        )
+        ),
+        on_listening=on_listening,
+        on_stopping=service.queue.stop,
     )
-    made.on_stopping = service.queue.stop  # type: ignore[method-assign]
-    return made

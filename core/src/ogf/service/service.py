@@ -9,8 +9,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from ogf import config as configuration
-from ogf import plugins as found
-from ogf.errors import PluginError
+from ogf.plugins import installed, load_each
 from ogf.runner.lock import run_lock
 from ogf.service.answers import Answers
 from ogf.service.auth.gate import Gate
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from ogf.config import Config
+    from ogf.errors import PluginError
     from ogf.plugins import Plugin
 
 # A request waits no longer for another process that holds the warehouse; a job has the patience of `ogf run`.
@@ -108,18 +108,13 @@ def assemble(config_path: Path | None, overrides: Mapping[str, object]) -> Servi
     Raises:
         ConfigError: with every mistake.
     """
-    plugins: dict[str, Plugin] = {}
-    broken: dict[str, PluginError] = {}
-    for name in found.installed():
-        try:
-            plugins[name] = found.load(name)
-        except PluginError as error:
-            broken[name] = error
+    have = installed()
+    plugins, broken = load_each(have)
     config = configuration.load(
         path=config_path,
         environ=os.environ,
         overrides=overrides,
         providers={name: plugin.provider.settings for name, plugin in plugins.items()},
-        installed=found.installed(),
+        installed=have,
     )
     return Service(config, plugins, broken)

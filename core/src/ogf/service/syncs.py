@@ -11,7 +11,7 @@ from ogf.service.envelope import ApiError
 from ogf.service.jobs.book import same
 from ogf.warehouse import ledger
 from ogf.warehouse.ledger import Job
-from ogf.window import Month, Window
+from ogf.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +64,7 @@ class Syncs:
                 detail=f"it has {', '.join(known)}",
                 fields={"body.streams": f"they must be some of {', '.join(known)}"},
             )
-        window = Window(Month.parse(since) if since else None, Month.parse(until) if until else None)
-        self._connectors.require_ready(provider, Options(tuple(streams), window, full))
-        at = ledger.now()
+        self._connectors.require_ready(provider, Options(tuple(streams), Window.of(since, until), full))
         wanted = Job(
             job_id=f"sync-{provider}-{_NOT_IN_IDS.sub('-', org_id)}-{int(time.time())}",
             org_id=org_id,
@@ -79,7 +77,7 @@ class Syncs:
             since=since,
             until=until,
             full=full,
-            requested_at=at,
+            requested_at=ledger.now(),
         )
         job, fresh = self._queue.ask(wanted)
         if not fresh and idempotency_key is not None and job.idempotency_key == idempotency_key:

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+# How DuckDB's COPY writes an answer, by the format that people ask for.
+COPY_OPTIONS = {"csv": "FORMAT csv, HEADER", "json": "FORMAT json, ARRAY true", "parquet": "FORMAT parquet"}
+
+
 class Answer(NamedTuple):
     """The columns of an answer, and its rows by column."""
 
@@ -20,3 +24,8 @@ def answer(connection: duckdb.DuckDBPyConnection, question: str, *values: object
     cursor = connection.execute(question, list(values))
     columns = tuple(column[0] for column in cursor.description or ())
     return Answer(columns, [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()])
+
+
+def plain(value: Any) -> str:
+    """A value that JSON has no word for: times in ISO 8601; decimals and ids as texts, so that no digit is lost."""
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -83,12 +83,17 @@ class WarehouseFile:
         if not self.path.exists():
             raise self._nothing()
         with self._open(read_only=True) as connection:
-            generation = self._instance.generation if self._instance else None
-            if self._instance is None or self._instance.checked != generation:
-                require_current(connection, where=str(self.path))
-            if self._instance is not None and generation is not None:
-                self._instance.checked = generation
+            self._require_current(connection)
             yield connection
+
+    def _require_current(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Refuse another schema; of a shared instance looked at once for each generation."""
+        shared = self._instance
+        generation = shared.generation if shared else -1
+        if shared is None or shared.checked != generation:
+            require_current(connection, where=str(self.path))
+        if shared is not None:
+            shared.checked = generation
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -101,12 +106,7 @@ class WarehouseFile:
         finally:
             lock.release()
 
-    @contextmanager
-    def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._lent(read_only=read_only) as connection:
-            yield connection
-
-    def _lent(self, *, read_only: bool) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    def _open(self, *, read_only: bool) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         if self._instance is None:
             return self._prepared(read_only=read_only)
         return self._instance.connection(

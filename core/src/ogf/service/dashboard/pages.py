@@ -12,11 +12,10 @@ from starlette.routing import Match
 
 from ogf.report.page import fragment, month_charts, style
 from ogf.report.tables import Tables
-from ogf.service.answers import as_json
 from ogf.service.auth.gate import Reader, address_of
 from ogf.service.auth.sessions import COOKIE, SECONDS
 from ogf.service.envelope import ApiError
-from ogf.service.routes.asked import Filter, Wired, choose, errors, key_of
+from ogf.service.routes.asked import Filter, Wired, choose, errors, figures, key_of
 from ogf.service.routes.figures import EmissionsPage, emissions
 
 if TYPE_CHECKING:
@@ -141,8 +140,8 @@ def months(service: Wired, who: Reader, request: Request, asked: Filter) -> Resp
 def choices(service: Wired, who: Reader, request: Request) -> Response:
     """The values that activities can be filtered by, in order, no more of each than a list is good for."""
 
-    def made(connection: duckdb.DuckDBPyConnection) -> bytes:
-        found = {
+    def found(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        return {
             name: [
                 value
                 for (value,) in connection.execute(
@@ -153,17 +152,15 @@ def choices(service: Wired, who: Reader, request: Request) -> Response:
             ]
             for name in Choices.model_fields
         }
-        return as_json(found)
 
-    body = service.answers.kept(key_of(request, who.org_id), made)
-    return Response(body, media_type="application/json")
+    return figures(service, who, request, found)
 
 
 def _piece(
     service: Service, who: Principal, request: Request, asked: Asked, drawn: Callable[[Tables], str]
 ) -> Response:
     body = service.answers.kept(
-        key_of(request, who.org_id), lambda connection: drawn(Tables(connection, asked)).encode()
+        key_of(request, who), lambda connection: drawn(Tables(connection, asked)).encode()
     )
     return Response(body, media_type="text/html; charset=utf-8")
 

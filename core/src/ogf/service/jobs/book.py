@@ -69,7 +69,7 @@ class JobBook:
             known = again or under_way
             if known is not None:
                 found = ledger.revised(known)
-                if found.idempotency_key is None and same(found, wanted):
+                if wanted.idempotency_key and found.idempotency_key is None and same(found, wanted):
                     found = ledger.revised(found, idempotency_key=wanted.idempotency_key)
                     ledger.put(session, found)
                 return found, False
@@ -81,19 +81,15 @@ class JobBook:
             ledger.add(session, job)
         return job, True
 
-    def change(self, job_id: str, **changes: Any) -> Job | None:
-        """Set columns of a job; None if there is no such job."""
-        return self.revise(job_id, lambda _: changes)
+    def change(self, job_id: str, **changes: Any) -> None:
+        """Set columns of a job, if there is such a job."""
+        self.revise(job_id, lambda _: changes)
 
-    def revise(self, job_id: str, how: Callable[[Job], dict[str, Any]]) -> Job | None:
-        """Set columns of a job from what it is; None if there is no such job."""
+    def revise(self, job_id: str, how: Callable[[Job], dict[str, Any]]) -> None:
+        """Set columns of a job from what it is, if there is such a job."""
         with self.warehouse.writing() as connection, ledger.transaction(connection) as session:
-            found = ledger.rows(session, Job, job_id=job_id)
-            if not found:
-                return None
-            job = ledger.revised(found[0], **how(found[0]))
-            ledger.put(session, job)
-        return job
+            for job in ledger.rows(session, Job, job_id=job_id):
+                ledger.put(session, ledger.revised(job, **how(job)))
 
     def find(self, job_id: str, *, org_id: str) -> Job | None:
         with self.warehouse.reading() as connection, ledger.transaction(connection) as session:

@@ -13,13 +13,13 @@ import structlog
 from ogf.errors import Cancelled, OgfError, WarehouseBusy, WarehouseError
 from ogf.redaction import Redactor
 from ogf.runner.clock import Cancel
-from ogf.runner.run import Options, ProviderRun
+from ogf.runner.run import Options
 from ogf.service.jobs.book import UNFINISHED, JobBook
 from ogf.service.jobs.progress import Progress
 from ogf.telemetry import masked
 from ogf.telemetry.spans import ingestion_run
 from ogf.warehouse import ledger
-from ogf.window import Month, Window
+from ogf.window import Window
 
 if TYPE_CHECKING:
     from ogf.runner.report import RunResult
@@ -111,14 +111,15 @@ class JobQueue:
         self._pool.shutdown(wait=True)
 
     def _dead(self, connector: Connector) -> bool:
-        run = self.connectors.run(connector.provider)
-        if run is None or run.org_id != connector.org_id:
+        if self.connectors.org_of(connector.provider) != connector.org_id:
             return True
         try:
-            with run.alone():
+            with self.connectors.run(connector.provider).alone():
                 return True
         except WarehouseBusy:
             return False
+        except OgfError:  # its plugin is gone, or broken
+            return True
 
     def _take(self, job: Job) -> None:
         if self._closing:
@@ -156,8 +157,7 @@ class JobQueue:
             if live.cancel.is_set() and isinstance(error, Cancelled | WarehouseBusy):
                 self._stopped(job, live)
                 return
-            text = masked(f"{error.where}: {error.message}" if error.where else error.message)
-            self._finish(job, live, status="failed", message=text, hint=masked(error.hint))
+            self._finish(job, live, status="failed", message=masked(error.headline), hint=masked(error.hint))
         except Exception as error:
             log.exception("unforeseen error")
             self._finish(
@@ -185,19 +185,10 @@ class JobQueue:
 
     def _run(self, live: _Live) -> RunResult:
         job = live.job
-        window = Window(
-            Month.parse(job.since) if job.since else None, Month.parse(job.until) if job.until else None
-        )
-        options = Options(streams=tuple(job.streams), window=window, full=job.full)
+        options = Options(tuple(job.streams), Window.of(job.since, job.until), job.full)
         deadline = time.monotonic() + self._wait
         while True:
-            run = ProviderRun(
-                self.connectors.plugin(job.provider),
-                self.connectors.config,
-                cancel=live.cancel,
-                reporter=live.progress,
-                instance=self.connectors.instance,
-            )
+            run = self.connectors.run(job.provider, cancel=live.cancel, reporter=live.progress)
             try:
                 return run.run(options)
             except WarehouseBusy:
@@ -221,9 +212,8 @@ class JobQueue:
             try:
                 self.book.change(job.job_id, finished_at=at, **counts, **how)
                 break
-            except (
-                WarehouseError
-            ) as error:  # whoever asks for the same meanwhile must not wait for a job of the past
+            except WarehouseError as error:
+                # Whoever asks for the same meanwhile must not wait for a job of the past.
                 if self._closing:
                     raise
                 self._log.warning(

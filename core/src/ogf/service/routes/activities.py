@@ -18,7 +18,7 @@ from ogf.service.answers import as_json
 from ogf.service.auth.gate import Reader
 from ogf.service.envelope import ApiError
 from ogf.service.routes.asked import STRICT, Provider, Since, Until, Wired, choose, errors, window
-from ogf.warehouse.answers import answer
+from ogf.warehouse.answers import COPY_OPTIONS, answer
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,21 +30,10 @@ FORMATS = {
     "text/csv": "csv",
     "application/vnd.apache.parquet": "parquet",
 }
-_OPTIONS = {"csv": "FORMAT csv, HEADER", "parquet": "FORMAT parquet"}
 _DOWNLOAD_SECONDS = 300.0
 _START = "coalesce(epoch_us(period_start), -9223372036854775807)"  # later than the beginning
 _ID = "coalesce(activity_id, '00000000-0000-0000-0000-000000000000'::UUID)"
 _BEGINNING = (-(2**63), "00000000-0000-0000-0000-000000000000")
-_EQUAL = (
-    "provider",
-    "stream",
-    "account_id",
-    "service",
-    "region",
-    "category",
-    "charge_category",
-    "resource_id",
-)
 
 _Text = Annotated[str | None, Query(max_length=1000)]
 
@@ -73,7 +62,6 @@ class Condition:
                     "example": {
                         "data": [{"activity_id": "…", "provider": "aws"}],
                         "next": None,
-                        "unit": "as each row says",
                     }
                 },
                 "text/csv": {"schema": {"type": "string"}},
@@ -118,25 +106,21 @@ def activities(
     }  # fmt: skip
     condition = Condition(who.org_id)
     asked = window(since, until)
-    if asked.since:
-        condition.add(
-            "period_start >= CAST(? AS DATE)::TIMESTAMP AT TIME ZONE 'UTC'", str(asked.since.first_day)
-        )
-    if asked.until:
-        condition.add(
-            "period_start < CAST(? AS DATE)::TIMESTAMP AT TIME ZONE 'UTC'", str(asked.until.first_day)
-        )
-    for name in _EQUAL:
-        if given[name] is not None:
-            condition.add(f"{name} = ?", given[name])
+    for month, side in ((asked.since, ">="), (asked.until, "<")):
+        if month:
+            start = str(month.first_day)
+            condition.add(f"period_start {side} CAST(? AS DATE)::TIMESTAMP AT TIME ZONE 'UTC'", start)
+    for name, value in given.items():
+        if value is not None:
+            condition.add(f"{name} = ?", value)
     form = form or choose(accept, FORMATS)
     if form != "json":
         with service.answers.connection(seconds=_DOWNLOAD_SECONDS) as connection:
             return _file(connection, condition, form)
-    start = _read_key(after) if after else _BEGINNING
+    key = _read_key(after) if after else _BEGINNING
     body = service.answers.kept(
-        ("activities", str(condition), tuple(condition.values), start, limit),
-        lambda connection: as_json(_page(connection, condition, start, limit)),
+        ("activities", str(condition), tuple(condition.values), key, limit),
+        lambda connection: as_json(_page(connection, condition, key, limit)),
     )
     return Response(body, media_type="application/json")
 
@@ -175,7 +159,7 @@ def _file(connection: duckdb.DuckDBPyConnection, condition: Condition, form: str
     try:
         connection.execute(
             f"COPY (SELECT * FROM activities WHERE {condition} ORDER BY period_start, activity_id) "
-            f"TO {literal(str(path))} ({_OPTIONS[form]})",
+            f"TO {literal(str(path))} ({COPY_OPTIONS[form]})",
             condition.values,
         )
     except BaseException:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, Response
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query as QueryParameter
 
 from ogf.report.tables import ACCOUNTINGS, Asked
+from ogf.service.answers import as_json
 from ogf.service.auth.gate import Reader
 from ogf.service.envelope import ApiError, Envelope
 from ogf.service.service import Service
-from ogf.window import Month, Window
+from ogf.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    import duckdb
+
+    from ogf.service.auth.principal import Principal
 
 _WORDS = {
     400: "What was asked for is not there to be asked for.",
@@ -105,7 +110,7 @@ Accounting = Annotated[
 
 def window(since: str | None, until: str | None) -> Window:
     """The months asked for. Raises ApiError 422 where they end before they begin."""
-    found = Window(*(Month.parse(text[:7]) if text else None for text in (since, until)))
+    found = Window.of(since and since[:7], until and until[:7])
     if found.since and found.until and found.since >= found.until:
         raise ApiError(
             422,
@@ -137,14 +142,20 @@ def _asked(
 Filter = Annotated[Asked, Depends(_asked)]
 
 
-def key_of(request: Request, who_org: str, **more: object) -> tuple[object, ...]:
+def key_of(request: Request, who: Principal) -> tuple[object, ...]:
     """What tells two answers apart: the route, its parameters, and whose figures they are."""
-    return (
-        request.url.path,
-        tuple(sorted(request.query_params.multi_items())),
-        who_org,
-        *sorted(more.items()),
-    )
+    return request.url.path, tuple(sorted(request.query_params.multi_items())), who.org_id
+
+
+def figures(
+    service: Service,
+    who: Principal,
+    request: Request,
+    make: Callable[[duckdb.DuckDBPyConnection], dict[str, Any]],
+) -> Response:
+    """Figures as JSON: what `make` asks the warehouse, or what it was told before if that still holds."""
+    body = service.answers.kept(key_of(request, who), lambda connection: as_json(make(connection)))
+    return Response(body, media_type="application/json")
 
 
 def choose(accept: str | None, offered: Mapping[str, str]) -> str:

@@ -12,13 +12,14 @@ from ogf.files.table import quoted
 from ogf.report import reconcile
 from ogf.report.notes import basis
 from ogf.report.tables import GROUPS, TABLES, Asked, Tables
-from ogf.service.answers import as_json
 from ogf.service.auth.gate import Reader
 from ogf.service.envelope import ApiError
-from ogf.service.routes.asked import STRICT, Accounting, Filter, Wired, errors, key_of, some_of
+from ogf.service.routes.asked import STRICT, Accounting, Filter, Wired, errors, figures, some_of
 from ogf.warehouse.answers import answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import duckdb
 
 router = APIRouter(tags=["figures"], dependencies=STRICT)
@@ -116,11 +117,12 @@ def emissions(
     """The footprint: its rows by month, or added up by groups. Reported where there is a figure, else estimated."""
     groups = _distinct(group_by) if group_by else []
     accounting = accounting or "location"
-    body = service.answers.kept(
-        key_of(request, who.org_id),
-        lambda connection: as_json(_emissions(connection, asked, groups, accounting, page, per_page)),
+    return figures(
+        service,
+        who,
+        request,
+        lambda connection: _emissions(connection, asked, groups, accounting, page, per_page),
     )
-    return Response(body, media_type="application/json")
 
 
 _DOC = {200: {"model": EmissionsPage}, **errors()}
@@ -185,10 +187,7 @@ def _coverage(connection: duckdb.DuckDBPyConnection, asked: Asked) -> dict[str, 
 )
 def summary(service: Wired, who: Reader, request: Request, asked: Filter) -> Response:
     """Totals by provider and scope; location-based and market-based apart, never added."""
-    body = service.answers.kept(
-        key_of(request, who.org_id), lambda connection: as_json(_summary(connection, asked))
-    )
-    return Response(body, media_type="application/json")
+    return figures(service, who, request, lambda connection: _summary(connection, asked))
 
 
 def _summary(connection: duckdb.DuckDBPyConnection, asked: Asked) -> dict[str, Any]:
@@ -231,13 +230,11 @@ def footprint(
     ] = "month,provider",
 ) -> Response:
     """The footprint by groups, unpaged, with bounds: what `ogf report --by` writes."""
-    body = service.answers.kept(
-        key_of(request, who.org_id),
-        lambda connection: as_json(
-            _told(connection, "footprint", Tables(connection, asked).by(_distinct(by)).rows)
-        ),
-    )
-    return Response(body, media_type="application/json")
+
+    def rows(tables: Tables) -> list[dict[str, Any]]:
+        return tables.by(_distinct(by)).rows
+
+    return figures(service, who, request, lambda connection: _told(connection, asked, "footprint", rows))
 
 
 @router.get(
@@ -260,13 +257,10 @@ def reconciliation(
 ) -> Response:
     """Reported beside estimated, with the ratio and why they differ: what `ogf reconcile` writes. Location-based."""
 
-    def made(connection: duckdb.DuckDBPyConnection) -> bytes:
-        return as_json(
-            _told(connection, "reconciliation", reconcile.gaps(Tables(connection, asked), _distinct(by)).rows)
-        )
+    def rows(tables: Tables) -> list[dict[str, Any]]:
+        return reconcile.gaps(tables, _distinct(by)).rows
 
-    body = service.answers.kept(key_of(request, who.org_id), made)
-    return Response(body, media_type="application/json")
+    return figures(service, who, request, lambda connection: _told(connection, asked, "reconciliation", rows))
 
 
 @router.get(
@@ -284,15 +278,21 @@ def report(
         raise ApiError(
             404, "no_such_table", "there is no table of this name", detail=f"ask for {', '.join(TABLES)}"
         )
-    body = service.answers.kept(
-        key_of(request, who.org_id),
-        lambda connection: as_json(_told(connection, table, Tables(connection, asked)[table].rows)),
-    )
-    return Response(body, media_type="application/json")
+
+    def rows(tables: Tables) -> list[dict[str, Any]]:
+        return tables[table].rows
+
+    return figures(service, who, request, lambda connection: _told(connection, asked, table, rows))
 
 
-def _told(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"table": table, "rows": rows, "unit": UNIT, "basis": basis(connection).as_dict()}
+def _told(
+    connection: duckdb.DuckDBPyConnection,
+    asked: Asked,
+    table: str,
+    rows: Callable[[Tables], list[dict[str, Any]]],
+) -> dict[str, Any]:
+    found = rows(Tables(connection, asked))
+    return {"table": table, "rows": found, "unit": UNIT, "basis": basis(connection).as_dict()}
 
 
 def _distinct(words: str) -> list[str]:
