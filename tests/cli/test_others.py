@@ -153,6 +153,14 @@ def test_demo_as_json_cares_for_no_configuration(gcp: tuple[Place, str]) -> None
     assert (place.folder / told["report"]).exists()
 
 
+def test_demo_overwrites_no_configuration_of_others(empty: Place) -> None:
+    empty.configure("ingestion: {aws: {enabled: true}}\n")
+    before = (empty.folder / "ogf.yaml").read_text()
+    assert "another --folder" in empty("demo", "--folder", ".", code=2).stderr
+    assert [path.name for path in empty.folder.iterdir()] == ["ogf.yaml"]
+    assert (empty.folder / "ogf.yaml").read_text() == before
+
+
 def test_demo_leaves_its_configuration_to_go_on_with(gcp: tuple[Place, str]) -> None:
     place, _ = gcp
     again = place("run", "--config", "demo/ogf.yaml").stderr

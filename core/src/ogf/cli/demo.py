@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Writer = Callable[[Path], Mapping[str, Any]]
 
 
+_OURS = "# Made by ogf demo, which overwrites it.\n"
+
+
 @click.command("demo")
 @click.option(
     "--folder",
@@ -60,10 +63,15 @@ def command(
     from ogf.window import Window
 
     plugins = _with_demo(names)
+    settings = folder / "ogf.yaml"
+    if settings.exists() and not settings.read_text(encoding="utf-8").startswith(_OURS):
+        raise ConfigError(
+            f"{settings} is not the demo's own, and would be overwritten",
+            hint="give the demo another --folder",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     exports = folder / "exports"
     db = db or folder / "ogf.duckdb"
-    settings = folder / "ogf.yaml"
     # a folder of exports each: none reads another's files
     sections = {name: {"enabled": True, **write(exports / name)} for name, (_, write) in plugins.items()}
     settings.write_text(_document(sections, db), encoding="utf-8")
@@ -146,4 +154,4 @@ def _document(sections: Mapping[str, object], db: Path) -> str:
     import yaml
 
     told = {"warehouse": {"path": str(db)}, "ingestion": dict(sections)}
-    return yaml.safe_dump(json.loads(json.dumps(told, default=str)), sort_keys=False)
+    return _OURS + yaml.safe_dump(json.loads(json.dumps(told, default=str)), sort_keys=False)
