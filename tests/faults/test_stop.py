@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -117,8 +118,9 @@ def test_while_waiting_for_the_warehouse(local: Source) -> None:
     victim = campaign.victim(restated=True)
     with duckdb.connect(str(victim.db)):
         process = victim.start()
-        process.stderr.readline()
-        time.sleep(0.7)
+        said = process.stderr.readline()
+        assert "waiting for the warehouse" in said
+        assert f"held_by_pid={os.getpid()}" in said
         process.send_signal(signal.SIGINT)
         ended(process, within=SOON)
     campaign.finish(victim)

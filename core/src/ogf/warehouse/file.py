@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 import duckdb
+import structlog
 
 from ogf.errors import WarehouseBusy, WarehouseError
 from ogf.warehouse.migrate import require_current, upgrade
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _turns: dict[Path, threading.Lock] = {}
 _RETRY_SECONDS = 0.05
+_TELL_SECONDS = 1.0  # a run of somebody else holds the file for less than that at a time
 # The oldest storage format that compresses texts in one go (DICT_FSST): appending takes a quarter less CPU than in
 # DuckDB's default format, in a smaller file. DuckDB 1.3 and later read it.
 _STORAGE = "v1.3.0"
@@ -127,7 +129,9 @@ class WarehouseFile:
         return connection
 
     def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-        deadline = time.monotonic() + self._wait
+        began = time.monotonic()
+        deadline = began + self._wait
+        told = False
         while True:
             try:
                 return duckdb.connect(
@@ -151,6 +155,11 @@ class WarehouseFile:
                     raise self._unusable(error) from error
                 if time.monotonic() >= deadline:
                     raise self._busy(holder) from error
+                if not told and time.monotonic() >= began + _TELL_SECONDS:
+                    told = True
+                    structlog.get_logger("ogf").warning(
+                        "waiting for the warehouse", held_by_pid=holder, at_most_seconds=self._wait
+                    )
             self._interrupted()
             time.sleep(_RETRY_SECONDS)
 
