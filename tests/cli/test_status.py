@@ -48,7 +48,7 @@ def test_a_run_that_failed_entirely_is_an_issue(place: Place) -> None:
     place("run", code=1, OFFGRIDFLOW_AWS_CUR_LOCATION="nowhere")
     said = place("status", "--strict", code=3).stdout
     assert re.search(r"aws +error .* +2 +7 +1\n", said)
-    assert re.search(r"Needs attention\nerror: aws: there is no folder \S+nowhere\n$", said)
+    assert re.search(r"Needs attention\nerror: aws: cur: there is no folder \S+nowhere\n$", said)
     (issue,) = json.loads(place("status", "--strict", "--json", code=3).stdout)["issues"]
     assert (issue["provider"], issue["status"], issue["partition"]) == ("aws", "error", None)
     place("run")
@@ -62,7 +62,7 @@ def test_a_second_trouble_is_told_beside_the_first(place: Place) -> None:
     place("run", code=1, OFFGRIDFLOW_AWS_CUR_LOCATION="nowhere")
     said = place("status").stdout
     assert f"failed: aws cur {BROKEN}: " in said
-    assert "error: aws: there is no folder" in said
+    assert "error: aws: cur: there is no folder" in said
 
 
 @pytest.mark.parametrize("before", ["succeeded", "failed", "nothing"])

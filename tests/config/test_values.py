@@ -122,3 +122,9 @@ def test_lists_and_optional_texts():
 def test_schedules_are_intervals_or_cron_lines():
     assert read(Schedule, "90m") == "1h30m"
     assert read(Schedule, "0 */6 * * *") == "0 */6 * * *"
+
+
+@pytest.mark.parametrize("text", ["1s", "59s", "0", "sometimes", "* * *"])
+def test_schedules_of_less_than_a_minute_and_other_texts(text):
+    with pytest.raises(ValidationError, match="a minute or more"):
+        read(Schedule, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -153,17 +154,18 @@ def started_run(place: Served, stall: Stall) -> subprocess.Popen[bytes]:
     return run
 
 
-def test_b121_a_connector_left_running_becomes_an_error_at_the_next_start(
-    place: Served, stall: Stall
-) -> None:
+def test_b121_a_connector_left_running_is_an_error(place: Served, stall: Stall) -> None:
     """A run of the command line that was killed: no job goes on with it, so the connector must not seem to run."""
     run = started_run(place, stall)
+    place.start()
+    assert state(place) == "running"
     run.kill()
     run.wait()
     stall.go.set()
-    place.start()
+    place.until(lambda: state(place) != "running", "the end of the run")
     (found,) = (each for each in place.ask("/api/connectors") if each["name"] == "aws")
-    assert (found["status"], found["last_error"]) == ("error", "interrupted")
+    assert (found["status"], found["last_error"]) == ("error", "interrupted; the next run goes on from there")
+    assert re.search(r"aws +interrupted ", place("status").stdout)
 
 
 def test_cancelled_at_the_next_page(place: Served, stall: Stall) -> None:
@@ -196,6 +198,7 @@ def test_a_locked_warehouse_is_told_and_waited_for(place: Served) -> None:
         assert holder.stdout.readline() == "mine\n"
         error = place.ask("/readyz", status=503)["error"]
         assert error["code"] == "warehouse_busy"
+        assert "--wait" not in error["detail"]
         assert f"pid {holder.pid}" in error["message"]
         place.ask("/healthz")
     place.ask("/readyz")

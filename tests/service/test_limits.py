@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import resource
 import socket
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 from service.conftest import Served
@@ -115,3 +116,18 @@ def test_head_and_unknown_methods(served: Served) -> None:
     connection.request("BREW", "/api/jobs")
     assert json.loads(connection.getresponse().read())["error"]["code"] == "method_not_allowed"
     connection.close()
+    assert served.ask("/", "HEAD").headers["content-type"].startswith("text/html")
+
+
+def test_as_many_clients_as_it_takes(served: Served) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 6000), hard))
+    host, port = served.address.removeprefix("http://").split(":")
+    with ExitStack() as crowd:
+        crowd.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(4000):
+            crowd.enter_context(socket.create_connection((host, int(port)), timeout=30))
+        answer = raw(served, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert error_in(answer)["code"] == "too_many_connections"
+    assert served.until(lambda: b" 200 " in raw(served, b"GET /healthz HTTP/1.0\r\n\r\n"))

@@ -96,6 +96,11 @@ class SourceError(OgfError):
         self.retry_after = retry_after
         self.restart = restart
 
+    @property
+    def in_partition(self) -> str:
+        """What happened, and in which file if it was one: for where stream and partition are told already."""
+        return self.headline if "://" in self.where else self.message
+
 
 class WarehouseError(OgfError):
     pass

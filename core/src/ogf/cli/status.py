@@ -34,7 +34,7 @@ FROM partitions AS p JOIN loads AS l USING (load_id)
 WHERE NOT p.listed AND l.status = 'current' ORDER BY ALL"""
 
 _RUNS = """
-SELECT provider, started_at, status, loaded, unchanged, failed, row_count AS "rows", message
+SELECT provider, org_id, started_at, status, loaded, unchanged, failed, row_count AS "rows", message
 FROM runs ORDER BY started_at DESC LIMIT ?"""
 
 
@@ -63,6 +63,7 @@ def command(
         issues = answer(connection, _ISSUES).rows
         unlisted = answer(connection, _UNLISTED).rows
         past = answer(connection, _RUNS, runs).rows
+    _mark_interrupted(connectors + past, config.settings.warehouse.path)
     issues += _untold(connectors, issues)
     for row in connectors:
         row["issues"] = sum(_who(issue) == _who(row) for issue in issues)
@@ -80,9 +81,20 @@ def _who(row: dict[str, Any]) -> tuple[str, str]:
     return row["provider"], row["org_id"]
 
 
+def _mark_interrupted(rows: list[dict[str, Any]], db: Path) -> None:
+    """Tell a run that was killed from one that goes on: the ledger hears of it when the next one begins."""
+    from pathlib import Path
+
+    from ogf.runner.spool import Spool
+
+    root = Path(f"{db.expanduser().resolve()}.spool")
+    for row in rows:
+        if row["status"] == "running" and not Spool(root, row["org_id"], row["provider"]).under_way:
+            row["status"] = "interrupted"
+
+
 def _untold(connectors: list[dict[str, Any]], issues: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Errors of connectors that are no partition's: a stream that cannot be listed, a run that broke off."""
-    told = [(_who(issue), f"{issue['message']} {issue['notices']}") for issue in issues]
     return [
         {
             "provider": row["provider"],
@@ -96,8 +108,13 @@ def _untold(connectors: list[dict[str, Any]], issues: list[dict[str, Any]]) -> l
         }
         for row in connectors
         if row["status"] == "error"
-        and not any(who == _who(row) and (row["last_error"] or "") in text for who, text in told)
+        and not any(_who(issue) == _who(row) and _tells(issue, row["last_error"] or "") for issue in issues)
     ]
+
+
+def _tells(issue: dict[str, Any], error: str) -> bool:
+    """Whether a partition's issue is the error that its connector ended with."""
+    return error.startswith(f"{issue['stream']} {issue['partition']}: ") or error in issue["notices"]
 
 
 def _show_connectors(connectors: list[dict[str, Any]]) -> None:
@@ -127,7 +144,7 @@ def _show_runs(past: list[dict[str, Any]]) -> None:
             if row[outcome] or outcome == "loaded"
         )
         click.echo(
-            f"  {row['started_at']:%Y-%m-%d %H:%M}  {row['provider']:<{wide}}  {row['status']:<9}  {counts}; "
+            f"  {row['started_at']:%Y-%m-%d %H:%M}  {row['provider']:<{wide}}  {row['status']:<11}  {counts}; "
             f"{counted(row['rows'], 'row')}"
         )
         if row["message"]:

@@ -55,6 +55,8 @@ def create(
     from ogf.service.auth import keys
 
     config, warehouse = _open(config_path, db, wait)
+    if org is not None:
+        _warn_of_unknown(org, config, warehouse)
     made = keys.create(
         warehouse,
         name=_name(name),
@@ -135,6 +137,18 @@ def _open(config_path: Path | None, db: Path | None, wait: str | None) -> tuple[
 
     config = options.load_config(config_path=config_path, db=db, runner__wait=wait)
     return config, WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
+
+
+def _warn_of_unknown(org: str, config: Config, warehouse: WarehouseFile) -> None:
+    """Say that an organisation has no data yet: it may be about to have some, or a slip of the pen."""
+    if org == config.settings.ingestion.org_id or not warehouse.path.exists():
+        return
+    with warehouse.reading() as connection:
+        there = [
+            name for (name,) in connection.execute("SELECT DISTINCT org_id FROM loads ORDER BY 1").fetchall()
+        ]
+    if there and org not in there:
+        click.echo(f"nothing is loaded of the organisation {org} yet; there is {', '.join(there)}", err=True)
 
 
 def _told(key: ApiKey) -> dict[str, Any]:

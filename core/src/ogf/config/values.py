@@ -36,6 +36,7 @@ _DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _SPAN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|us|µs|ns|h|m|s)", re.ASCII)
 _SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]+)", re.ASCII | re.IGNORECASE)
+_SHORTEST_INTERVAL = 60  # seconds: the clouds' figures change by the hour at most
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,?#-]+", re.ASCII)
 
 
@@ -122,9 +123,9 @@ def parse_schedule(value: object) -> str:
         seconds = parse_duration(text)
     except ValueError:
         seconds = 0
-    if seconds <= 0:
+    if seconds < _SHORTEST_INTERVAL:
         raise ValueError(
-            "it must be an interval such as 6h, or a cron line of five fields such as 0 */6 * * *"
+            "it must be an interval of a minute or more, such as 6h, or a cron line of five fields such as 0 */6 * * *"
         )
     return duration_text(seconds)
 

@@ -289,7 +289,7 @@ class Driver:
             "failed",
             work.planned.reason,
             error_class=error.error_class,
-            message=error.message,
+            message=error.in_partition,
             hint=error.hint,
             account=work.planned.account,
         )

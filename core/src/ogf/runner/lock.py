@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ from ogf.errors import WarehouseBusy, WarehouseError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+_TRIES = 3  # whoever only looks (`is_held`) has the lock for a moment too
+_TRY_SECONDS = 0.02
 
 
 @contextmanager
@@ -32,17 +37,36 @@ def run_lock(path: Path, *, what: str) -> Iterator[None]:
             hint="give this user write permission to the folder, or change --db",
         ) from error
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not any(_taken(handle, fcntl.LOCK_EX, wait=attempt * _TRY_SECONDS) for attempt in range(_TRIES)):
             holder = os.pread(handle, 20, 0).decode().strip() or "unknown"
             raise WarehouseBusy(
                 f"another run of {what} is under way (pid {holder})",
                 where=str(path),
                 hint="wait for it to end; nothing was done",
-            ) from None
+            )
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a run that goes on holds this lock file: the ledger cannot know of one that was killed."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _taken(handle, fcntl.LOCK_SH)
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int, kind: int, *, wait: float = 0.0) -> bool:
+    time.sleep(wait)
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -206,6 +206,6 @@ def _failed(stream: str, key: str, error: SourceError, account: str) -> Partitio
         "listing",
         account=account,
         error_class=error.error_class,
-        message=error.message,
+        message=error.in_partition,
         hint=error.hint,
     )

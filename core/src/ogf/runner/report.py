@@ -73,7 +73,9 @@ class RunResult:
         if failed:
             hopeless = any(item.error_class is ErrorClass.FATAL for item in failed)
             self.status = "failed" if hopeless or len(failed) == len(self.partitions) else "partial"
-            self.message, self.hint = failed[0].message, failed[0].hint
+            first = failed[0]
+            where = " ".join(part for part in (first.stream, first.key) if part)
+            self.message, self.hint = f"{where}: {first.message}", first.hint
         elif noticed:
             self.status, self.message = "partial", noticed[0].notices[0]
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ogf.files.table import literal, parquet
 from ogf.hookspecs import Notice, Request
+from ogf.runner.lock import is_held
 from ogf.schema import activity_columns, plugin_columns
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class Spool:
     @property
     def lock_file(self) -> Path:
         return self.home / "run.lock"
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a run of this provider goes on, in this process or another."""
+        return is_held(self.lock_file)
 
     @property
     def cache_file(self) -> Path:

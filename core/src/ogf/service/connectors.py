@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ogf.errors import ConfigError, OgfError, PluginError
 from ogf.runner.run import Options, ProviderRun
+from ogf.runner.spool import Spool
 from ogf.service.envelope import ApiError
 
 if TYPE_CHECKING:
@@ -71,6 +73,11 @@ class Connectors:
         """The organisation that a provider's data belongs to, as configured."""
         settings = self.config.providers.get(name)
         return (settings.org_id if settings else None) or self.config.settings.ingestion.org_id
+
+    def going_on(self, org_id: str) -> frozenset[str]:
+        """The providers of which a run goes on, be it one that `ogf run` began."""
+        root = Path(f"{Path(self.config.settings.warehouse.path).expanduser().resolve()}.spool")
+        return frozenset(name for name in self.names if Spool(root, org_id, name).under_way)
 
     def require_own(self, name: str, org_id: str) -> None:
         """Raise ApiError 403 if a provider is configured for another organisation."""

@@ -127,7 +127,11 @@ def translated(error: Exception) -> ApiError:
             return ApiError(error.status_code, code, words[0], detail=words[1], headers=error.headers)
         case WarehouseBusy():
             return ApiError(
-                503, "warehouse_busy", error.message, detail=error.hint, headers={"Retry-After": "5"}
+                503,
+                "warehouse_busy",
+                error.message,
+                detail="ask again in a few seconds; nothing was lost",
+                headers={"Retry-After": "5"},
             )
         case WarehouseError():
             _log.error("warehouse cannot be used", error=str(error))

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, but for clients that never finish their headers, and for what is no HTTP at all."""
+"""HTTP/1.1 as uvicorn speaks it, but for too many clients, headers that never end, and what is no HTTP at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from ogf.service.envelope import ApiError, answer
 if TYPE_CHECKING:
     import asyncio
 
+    from starlette.types import Receive, Scope, Send
+
 _HEADERS_SECONDS = 10.0
+# Connections, not requests: beyond it the answer is 503 at once.
+MOST_CONNECTIONS = 4000
 
 
 class Protocol(H11Protocol):
@@ -22,6 +26,8 @@ class Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            self.app = _too_many
         self._arm()
 
     def data_received(self, data: bytes) -> None:
@@ -55,3 +61,14 @@ class Protocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
+    problem = ApiError(
+        503,
+        "too_many_connections",
+        "the service has as many clients as it takes",
+        detail="ask again in a few seconds",
+        headers={"Retry-After": "5", "Connection": "close"},
+    )
+    await answer(scope, problem)(scope, receive, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,8 @@ import uvicorn
 from ogf.config.general import JWT_SECRET_LENGTH
 from ogf.errors import ConfigError, ExitCode
 from ogf.service.app import application
-from ogf.service.network import is_loopback
-from ogf.service.protocol import Protocol
+from ogf.service.network import is_loopback, require_own
+from ogf.service.protocol import MOST_CONNECTIONS, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
     from ogf.config.general import Auth
     from ogf.service.service import Service
 
-# Connections, not requests: beyond it the answer is 503 at once. The usual limit of open files is 1024.
-_MOST_CONNECTIONS = 4000
 _KEEP_ALIVE_SECONDS = 15
 _GRACE_SECONDS = 30
+_OTHER_FILES = 1000  # the warehouse, segments, connections to the clouds
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -105,13 +105,24 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
+def _allow_files() -> None:
+    """Let connections be as many as the protocol takes: the usual soft limit of open files is 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def server(service: Service, *, host: str, port: int, on_listening: Callable[[str, int], None]) -> Server:
     """A server for a service that was started; it closes it at its end, and ends on SIGINT and SIGTERM.
 
     Raises:
-        ConfigError: see `require_safe`.
+        ConfigError: see `require_safe` and `require_own`.
     """
     require_safe(host, service.config.settings.auth)
+    require_own(host)
+    _allow_files()
     return Server(
         uvicorn.Config(
             application(service),
@@ -126,7 +137,6 @@ def server(service: Service, *, host: str, port: int, on_listening: Callable[[st
             proxy_headers=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
-            limit_concurrency=_MOST_CONNECTIONS,
             backlog=2048,
             lifespan="on",
         ),

@@ -15,7 +15,7 @@ from ogf.report.tables import Tables
 from ogf.service.auth.gate import Reader, address_of
 from ogf.service.auth.sessions import COOKIE, SECONDS
 from ogf.service.envelope import ApiError
-from ogf.service.routes.asked import Filter, Wired, choose, errors, figures, key_of
+from ogf.service.routes.asked import STRICT, Filter, Wired, choose, errors, figures, key_of
 from ogf.service.routes.figures import EmissionsPage, emissions
 
 if TYPE_CHECKING:
@@ -70,13 +70,14 @@ def page() -> Response:
     return Response(_file("page.html"), media_type="text/html; charset=utf-8")
 
 
-router.add_api_route("/", page, methods=["GET"], include_in_schema=False)
+router.add_api_route("/", page, methods=["GET", "HEAD"], include_in_schema=False)
 router.routes.append(HtmlRoute("/emissions", page, methods=["GET"], include_in_schema=False))
 router.add_api_route(
     "/emissions",
     emissions,
     methods=["GET"],
     include_in_schema=False,
+    dependencies=STRICT,
     responses={200: {"model": EmissionsPage}},
 )
 
@@ -124,19 +125,24 @@ def sign_out(service: Wired, request: Request) -> Response:
     return response
 
 
-@router.get("/dashboard/report", include_in_schema=False, responses=errors())
+@router.get("/dashboard/report", include_in_schema=False, dependencies=STRICT, responses=errors())
 def report(service: Wired, who: Reader, request: Request, asked: Filter) -> Response:
     """The report's sections, charts and tables, as a piece of HTML."""
     return _piece(service, who, request, asked, fragment)
 
 
-@router.get("/dashboard/months", include_in_schema=False, responses=errors())
+@router.get("/dashboard/months", include_in_schema=False, dependencies=STRICT, responses=errors())
 def months(service: Wired, who: Reader, request: Request, asked: Filter) -> Response:
     """The report's charts by month alone, as a piece of HTML: drawn in a fraction of its time."""
     return _piece(service, who, request, asked, month_charts)
 
 
-@router.get("/dashboard/choices", include_in_schema=False, responses={200: {"model": Choices}, **errors()})
+@router.get(
+    "/dashboard/choices",
+    include_in_schema=False,
+    dependencies=STRICT,
+    responses={200: {"model": Choices}, **errors()},
+)
 def choices(service: Wired, who: Reader, request: Request) -> Response:
     """The values that activities can be filtered by, in order, no more of each than a list is good for."""
 

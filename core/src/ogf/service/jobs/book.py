@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 
 from ogf.warehouse import ledger
-from ogf.warehouse.ledger import Connector, Job
+from ogf.warehouse.ledger import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,23 +104,17 @@ class JobBook:
                 )
             ).one()
 
-    def recover(self, *, most_attempts: int, dead: Callable[[Connector], bool]) -> Sequence[Job]:
+    def recover(self, *, most_attempts: int) -> Sequence[Job]:
         """What the end of an earlier service left behind, put in order; returns the jobs that are to go on.
 
         Args:
             most_attempts: a job that was begun so often and never ended is given up.
-            dead: whether nobody runs a connector that stands as running.
         """
         at = ledger.now()
         with self.warehouse.writing() as connection, ledger.transaction(connection) as session:
             jobs = [job for status in UNFINISHED for job in ledger.rows(session, Job, status=status)]
             jobs = [_resumed(job, at, most_attempts) for job in jobs]
             ledger.put(session, *jobs)
-            stale = [each for each in ledger.rows(session, Connector, status="running") if dead(each)]
-            ledger.put(
-                session,
-                *(ledger.revised(each, status="error", last_error="interrupted") for each in stale),
-            )
         return [job for job in jobs if job.status == "queued"]
 
 

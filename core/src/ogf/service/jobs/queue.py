@@ -24,7 +24,7 @@ from ogf.window import Window
 if TYPE_CHECKING:
     from ogf.runner.report import RunResult
     from ogf.service.connectors import Connectors
-    from ogf.warehouse.ledger import Connector, Job
+    from ogf.warehouse.ledger import Job
 
 # Two providers at a time: a third waits, so that memory and cores are those of two runs.
 _AT_ONCE = 2
@@ -64,7 +64,7 @@ class JobQueue:
 
     def start(self) -> None:
         """Take up what an earlier service left. The caller knows that no other service works on this warehouse."""
-        for job in self.book.recover(most_attempts=_MOST_ATTEMPTS, dead=self._dead):
+        for job in self.book.recover(most_attempts=_MOST_ATTEMPTS):
             self._log.warning("resuming job", job=job.job_id, attempts=job.attempts)
             self._take(job)
 
@@ -109,17 +109,6 @@ class JobQueue:
         """Stop, and wait for that."""
         self.stop()
         self._pool.shutdown(wait=True)
-
-    def _dead(self, connector: Connector) -> bool:
-        if self.connectors.org_of(connector.provider) != connector.org_id:
-            return True
-        try:
-            with self.connectors.run(connector.provider).alone():
-                return True
-        except WarehouseBusy:
-            return False
-        except OgfError:  # its plugin is gone, or broken
-            return True
 
     def _take(self, job: Job) -> None:
         if self._closing:
@@ -220,7 +209,10 @@ class JobQueue:
                     "job's end is not written down yet", job=job.job_id, error=masked(str(error))
                 )
                 time.sleep(_ASK_AGAIN_SECONDS)
-        self._log.info("job ended", job=job.job_id, status=how["status"])
+        if how["status"] == "failed":
+            self._log.error("job failed", job=job.job_id, error=how.get("message"), hint=how.get("hint"))
+        else:
+            self._log.info("job ended", job=job.job_id, status=how["status"])
 
 
 def _cancelled(job: Job) -> dict[str, Any]:

@@ -115,6 +115,7 @@ class SchedulePlan(BaseModel):
     schedules: list[Planned]
 
 
+_INTERRUPTED = "interrupted; the next run goes on from there"
 _STATES = TypeAdapter(list[ConnectorState])
 _DOC: dict[int | str, dict[str, Any]] = {200: {"model": list[ConnectorState]}, **errors()}
 
@@ -123,15 +124,18 @@ _DOC: dict[int | str, dict[str, Any]] = {200: {"model": list[ConnectorState]}, *
 @router.get("/list", include_in_schema=False)
 def states(service: Wired, who: Reader) -> Response:
     """Every installed provider, and how it stands."""
+    going_on = service.connectors.going_on(who.org_id)
     body = service.answers.kept(
-        ("connectors", who.org_id),
-        lambda connection: _STATES.dump_json(_states(service, connection, who.org_id)),
+        ("connectors", who.org_id, going_on),
+        lambda connection: _STATES.dump_json(_states(service, connection, who.org_id, going_on)),
         ledger=True,
     )
     return Response(body, media_type="application/json")
 
 
-def _states(service: Service, connection: duckdb.DuckDBPyConnection, org_id: str) -> list[ConnectorState]:
+def _states(
+    service: Service, connection: duckdb.DuckDBPyConnection, org_id: str, going_on: frozenset[str]
+) -> list[ConnectorState]:
     known = {row["provider"]: row for row in answer(connection, _STANDING, org_id).rows}
     covered = {row["provider"]: row["share"] for row in answer(connection, _COVERED, org_id).rows}
     live = {row["provider"]: row["job_id"] for row in answer(connection, _LIVE, org_id).rows}
@@ -140,6 +144,8 @@ def _states(service: Service, connection: duckdb.DuckDBPyConnection, org_id: str
     for name in service.connectors.names:
         row = known.get(name, {})
         broken = service.connectors.broken.get(name)
+        if row.get("status") == "running" and name not in live and name not in going_on:
+            row |= {"status": "error", "last_error": _INTERRUPTED}
         found.append(
             ConnectorState(
                 name=name,
