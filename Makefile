@@ -13,7 +13,7 @@ demo: $(STAMP)  ## sample exports through the real pipeline, then a table and th
 	$(BIN)/ogf demo --folder demo
 
 test: $(STAMP)  ## the test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults and not long" \
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not faults and not long" \
 		--cov=ogf --cov=ogf_aws --cov=ogf_azure --cov=ogf_gcp --cov-branch --cov-report= --cov-fail-under=85
 
 lint: $(STAMP)  ## format, lint, types, import contracts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,20 @@ class Place:
         return click.unstyle(answer.stdout).replace("\r\n", "\n")
 
 
+@pytest.fixture(scope="session")
+def _loaded(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    loaded = _with_exports(Place(tmp_path_factory.mktemp("loaded")))
+    loaded("run")
+    return loaded
+
+
+@pytest.fixture
+def loaded(_loaded: Place, empty: Place) -> Place:
+    """A copy of a working directory in which `ogf run` has run: to ask, not to run again, as its exports lay elsewhere."""
+    shutil.copytree(_loaded.folder, empty.folder, dirs_exist_ok=True)
+    return empty
+
+
 @pytest.fixture
 def empty(tmp_path: Path) -> Place:
     """A working directory with nothing in it."""
@@ -69,7 +84,11 @@ def empty(tmp_path: Path) -> Place:
 
 @pytest.fixture
 def place(empty: Place) -> Place:
-    empty.deliver("2026-01", 3)
-    empty.deliver("2026-02", 4)
-    empty.configure("ingestion: {aws: {enabled: true, cur: {location: exports}}}\n")
-    return empty
+    return _with_exports(empty)
+
+
+def _with_exports(place: Place) -> Place:
+    place.deliver("2026-01", 3)
+    place.deliver("2026-02", 4)
+    place.configure("ingestion: {aws: {enabled: true, cur: {location: exports}}}\n")
+    return place

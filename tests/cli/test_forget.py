@@ -18,12 +18,6 @@ KEYS = ("billing/000000000042/hourly/2026-01", "billing/000000000042/hourly/2026
 FORGET = ("forget", "--provider", "aws", "--stream", "cur")
 
 
-@pytest.fixture
-def loaded(place: Place) -> Place:
-    place("run")
-    return place
-
-
 def ask(place: Place, sql: str) -> list[tuple[object, ...]]:
     with duckdb.connect(str(place.db), read_only=True) as connection:
         return connection.execute(sql).fetchall()
@@ -32,17 +26,18 @@ def ask(place: Place, sql: str) -> list[tuple[object, ...]]:
 COUNTED = "SELECT partition_key, count(*) FROM activities GROUP BY ALL ORDER BY ALL"
 
 
-def test_its_rows_count_no_more_until_a_run_loads_it_again(loaded: Place) -> None:
-    said = loaded(*FORGET, KEYS[0]).stderr
+def test_its_rows_count_no_more_until_a_run_loads_it_again(place: Place) -> None:
+    place("run")
+    said = place(*FORGET, KEYS[0]).stderr
     assert f"aws cur {KEYS[0]}: 3 rows are deleted; the next run that lists it loads it again" in said
     assert "1 partition, 3 rows: forgotten" in said
-    assert ask(loaded, COUNTED) == [(KEYS[1], 4)]
-    assert ask(loaded, "SELECT partition_key FROM partitions") == [(KEYS[1],)]
-    assert ask(loaded, "SELECT count(*) FROM activity_log") == [(4,)]
+    assert ask(place, COUNTED) == [(KEYS[1], 4)]
+    assert ask(place, "SELECT partition_key FROM partitions") == [(KEYS[1],)]
+    assert ask(place, "SELECT count(*) FROM activity_log") == [(4,)]
     loads = "SELECT status, superseded_at IS NULL, pruned_at IS NULL FROM loads ORDER BY partition_key"
-    assert ask(loaded, loads) == [("superseded", False, False), ("current", True, True)]
-    assert "1 loaded, 1 unchanged" in loaded("run").stderr
-    assert ask(loaded, COUNTED) == [(KEYS[0], 3), (KEYS[1], 4)]
+    assert ask(place, loads) == [("superseded", False, False), ("current", True, True)]
+    assert "1 loaded, 1 unchanged" in place("run").stderr
+    assert ask(place, COUNTED) == [(KEYS[0], 3), (KEYS[1], 4)]
 
 
 def test_a_stream_that_keeps_history_keeps_the_rows_there(place: Place) -> None:
@@ -104,12 +99,13 @@ def test_a_run_under_way_is_exit_4(loaded: Place) -> None:
     assert ask(loaded, "SELECT count(*) FROM activities") == [(7,)]
 
 
-def test_killed_in_the_midst_nothing_has_happened(loaded: Place) -> None:
-    loaded(*FORGET, KEYS[0], code=-9, OGF_FAILPOINT="prune.inside")
-    assert ask(loaded, COUNTED) == [(KEYS[0], 3), (KEYS[1], 4)]
-    assert "0 loaded, 2 unchanged" in loaded("run").stderr
-    loaded(*FORGET, KEYS[0])
-    assert ask(loaded, COUNTED) == [(KEYS[1], 4)]
+def test_killed_in_the_midst_nothing_has_happened(place: Place) -> None:
+    place("run")
+    place(*FORGET, KEYS[0], code=-9, OGF_FAILPOINT="prune.inside")
+    assert ask(place, COUNTED) == [(KEYS[0], 3), (KEYS[1], 4)]
+    assert "0 loaded, 2 unchanged" in place("run").stderr
+    place(*FORGET, KEYS[0])
+    assert ask(place, COUNTED) == [(KEYS[1], 4)]
 
 
 @pytest.mark.parametrize(

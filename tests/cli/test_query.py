@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 SUMS = "SELECT partition_key, count(*) AS n, sum(cost) AS cost FROM activities GROUP BY ALL ORDER BY ALL"
 
 
-@pytest.fixture
-def loaded(place: Place) -> Place:
-    place("run")
-    return place
-
-
 def test_formats(loaded: Place, tmp_path: Path) -> None:
     table = loaded("query", SUMS).stdout
     assert "partition_key" in table

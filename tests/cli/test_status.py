@@ -42,17 +42,16 @@ def test_a_failed_partition(place: Place) -> None:
     place("status", "--strict", code=3)
 
 
-def test_a_run_that_failed_entirely_is_an_issue(place: Place) -> None:
-    place("run")
-    place("status", "--strict")
-    place("run", code=1, OFFGRIDFLOW_AWS_CUR_LOCATION="nowhere")
-    said = place("status", "--strict", code=3).stdout
+def test_a_run_that_failed_entirely_is_an_issue(loaded: Place) -> None:
+    loaded("status", "--strict")
+    loaded("run", code=1, OFFGRIDFLOW_AWS_CUR_LOCATION="nowhere")
+    said = loaded("status", "--strict", code=3).stdout
     assert re.search(r"aws +error .* +2 +7 +1\n", said)
     assert re.search(r"Needs attention\nerror: aws: cur: there is no folder \S+nowhere\n$", said)
-    (issue,) = json.loads(place("status", "--strict", "--json", code=3).stdout)["issues"]
+    (issue,) = json.loads(loaded("status", "--strict", "--json", code=3).stdout)["issues"]
     assert (issue["provider"], issue["status"], issue["partition"]) == ("aws", "error", None)
-    place("run")
-    place("status", "--strict")
+    loaded("run")
+    loaded("status", "--strict")
 
 
 def test_a_second_trouble_is_told_beside_the_first(place: Place) -> None:
@@ -87,29 +86,27 @@ def test_a_cancelled_run_is_no_error_of_the_connector(place: Place, before: str)
     )
 
 
-def test_partitions_that_are_not_listed_any_more(place: Place) -> None:
-    place("run")
-    assert json.loads(place("status", "--json").stdout)["unlisted"] == []
-    gone(place, "202601")
-    place("run")
-    said = place("status", "--strict").stdout  # no trouble: clouds drop old months
+def test_partitions_that_are_not_listed_any_more(loaded: Place) -> None:
+    assert json.loads(loaded("status", "--json").stdout)["unlisted"] == []
+    gone(loaded, "202601")
+    loaded("run")
+    said = loaded("status", "--strict").stdout  # no trouble: clouds drop old months
     assert "No longer listed by their source, and still counted\n  aws cur: 1 partition, 3 rows\n" in said
     assert "ogf forget" in said
-    (row,) = json.loads(place("status", "--json").stdout)["unlisted"]
+    (row,) = json.loads(loaded("status", "--json").stdout)["unlisted"]
     assert (row["stream"], row["partition"], row["rows"]) == ("cur", "billing/000000000042/hourly/2026-01", 3)
-    place.deliver("2026-01", 3)
-    place("run")
-    assert "No longer listed" not in place("status").stdout
+    loaded.deliver("2026-01", 3)
+    loaded("run")
+    assert "No longer listed" not in loaded("status").stdout
 
 
-def test_it_can_be_read_on_a_narrow_terminal(place: Place) -> None:
-    place("run")
+def test_it_can_be_read_on_a_narrow_terminal(loaded: Place) -> None:
     body = gz(csv_file(month_lines("2026-01", 3, product_region="xx-nowhere-9")))
-    put_legacy(folder_put(place.folder / "exports"), [body], month="2026-01", assembly="assembly-2")
-    damage(place)
+    put_legacy(folder_put(loaded.folder / "exports"), [body], month="2026-01", assembly="assembly-2")
+    damage(loaded)
     for _ in range(6):
-        place("run", code=3)
-    said = place.on_terminal("status", columns=80)
+        loaded("run", code=3)
+    said = loaded.on_terminal("status", columns=80)
     lines = said.splitlines()
     assert max(map(len, lines)) <= 80
     assert len(lines) <= 40

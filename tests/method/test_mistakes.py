@@ -275,9 +275,9 @@ def test_method_s3_wrong_rows_of_a_source_are_never_chosen(warehouse):
         _data("ember_known_errors.csv"),
     )
     assert len(wrong) == 12
-    for provider, region, grams in wrong:
-        for factor_set in ("ember", "electricity-maps"):
-            warehouse.use(factor_set=factor_set)
+    for factor_set in ("ember", "electricity-maps"):
+        warehouse.use(factor_set=factor_set)
+        for provider, region, grams in wrong:
             row = warehouse.ask(
                 "SELECT gco2e_per_kwh, low_gco2e_per_kwh, high_gco2e_per_kwh FROM factor_regions WHERE provider = ? AND reported = ? AND usage_year = 2025",
                 provider,

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import randrange
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,12 @@ from processes import ogf, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 __all__ = ["aws", "aws_server", "bucket", "clean_environment", "stall"]
 
 JWT_SECRET = "a secret for tests, longer than the 64 bytes that HS512 wants at the least"
 LATEST = 60.0
+_ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -58,7 +59,9 @@ class Served:
         return self("token", "create", "--name", "tests", *words).stdout.strip()
 
     def start(self, *words: str) -> Served:
-        self.process = start("serve", "--port", "0", "--json", "-v", *words, cwd=self.folder, env=self.env)
+        self.process = start(
+            "serve", "--port", "0", "--json", "-v", *words, cwd=self.folder, env=self.env | _measured()
+        )
         out, err = self.process.stdout, self.process.stderr
         self._read(lambda: self.log.extend(err))
         told = ""
@@ -122,9 +125,15 @@ class Served:
         return job if job["finished_at"] else None
 
 
+def _measured() -> dict[str, str]:
+    """Let a process count towards the coverage of this run, if it is measured: most of the service runs in such ones."""
+    config = os.environ.get("COVERAGE_PROCESS_CONFIG")
+    return {"COVERAGE_PROCESS_CONFIG": config, "COVERAGE_FILE": str(_ROOT / ".coverage")} if config else {}
+
+
 @contextmanager
 def in_folder(folder: Path, config: str, **env: str) -> Iterator[Served]:
-    """A place to serve from. Whatever still runs at the end is killed."""
+    """A place to serve from. Whatever still runs at the end is ended."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ogf.yaml").write_text(config)
     served = Served(folder, {"OFFGRIDFLOW_JWT_SECRET": JWT_SECRET, **env})
@@ -132,7 +141,7 @@ def in_folder(folder: Path, config: str, **env: str) -> Iterator[Served]:
         yield served
     finally:
         if served.process is not None:
-            served.stop(signal.SIGKILL)
+            served.stop()
 
 
 @pytest.fixture(scope="session")
