@@ -127,7 +127,7 @@ def test_one_is_denied_and_the_others_are_committed(place: Place, install) -> No
     assert "fog: failed" in answer.stderr
     last = answer.stderr.partition("mist: succeeded")[2]
     assert re.search(
-        r"1 of 3 providers failed: fog\n  fog: the caller may not read.*\n    → grant the role Carbon Reader",
+        r"1 of 3 providers failed: fog\n  fog: carbon all: the caller may not read.*\n    → grant the role Carbon Reader",
         last,
     )
     told = json.loads(place("run", "--json", code=3).stdout)

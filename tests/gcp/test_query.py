@@ -13,9 +13,9 @@ from gcp.google_fake import key_of
 from ogf.errors import ConfigError, ErrorClass, SourceError
 from ogf_gcp.errors import classify
 from ogf_gcp.names import TableName
-from ogf_gcp.query import dataset_location, fetch_page, following
+from ogf_gcp.query import fetch_page, following
 from ogf_gcp.query import request as made_request
-from ogf_gcp.session import bigquery_client, credentials
+from ogf_gcp.session import credentials
 from ogf_gcp.settings import GcpSettings, carbon_table
 from ogf_gcp.storage_read import read_client
 
@@ -96,16 +96,6 @@ class TestAsking:
         assert job["configuration"]["labels"] == {"app": "ogf"}
         assert {body["jobReference"]["location"] for body in bigquery.bodies} == {"EU"}
         assert {body["jobReference"]["projectId"] for body in bigquery.bodies} == {"demo"}
-
-    def test_the_location_is_read_from_the_dataset(self, bigquery, gcp_settings):
-        settings = gcp_settings()
-        assert dataset_location(bigquery_client(settings), carbon_table(settings), timeout=5) == "EU"
-
-    def test_a_dataset_that_is_not_there_is_named(self, bigquery, gcp_settings):
-        with pytest.raises(SourceError) as caught:
-            dataset_location(bigquery_client(gcp_settings()), TableName("demo", "absent", "t"), timeout=5)
-        assert caught.value.error_class is ErrorClass.NOT_FOUND
-        assert "demo.absent" in str(caught.value)
 
     def test_a_wrong_location_is_not_found_with_a_hint(self, bigquery, gcp_ctx):
         error = failing(gcp_ctx(), asking(location="US"))

@@ -10,7 +10,7 @@ from ogf.files.store import LocalStore
 from ogf.hookspecs import Check
 from ogf_gcp.errors import located
 from ogf_gcp.gs import open_store
-from ogf_gcp.query import estimate
+from ogf_gcp.jobs import estimate
 from ogf_gcp.session import bigquery_client, credentials_source, identity
 from ogf_gcp.settings import billing_table, carbon_table, focus_table, query_project
 from ogf_gcp.storage_read import open_session, read_client

@@ -8,7 +8,7 @@ from ogf.errors import ErrorClass, SourceError
 from ogf.files.loose import Months, data_files, loose_partitions
 from ogf_gcp.errors import located
 from ogf_gcp.gs import open_store
-from ogf_gcp.query import finished
+from ogf_gcp.jobs import LABELS, finished, once
 from ogf_gcp.session import bigquery_client
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from ogf.hookspecs import Context, Partition
     from ogf.window import Window
+    from ogf_gcp.jobs import Parameter
     from ogf_gcp.names import TableName
-    from ogf_gcp.query import Parameter
 
 
 def uri(name: TableName, part: str = "") -> str:
@@ -32,8 +32,7 @@ def table_of(ctx: Context, name: TableName) -> bigquery.Table:
 
     def get() -> Any:
         with located(uri(name)):
-            once: dict[str, Any] = {"retry": None, "timeout": ctx.settings.request_timeout}
-            return bigquery_client(ctx.settings).get_table(str(name), **once)
+            return bigquery_client(ctx.settings).get_table(str(name), **once(ctx.settings.request_timeout))
 
     table: bigquery.Table = ctx.call(get)
     return table
@@ -62,11 +61,15 @@ def ask(
             query_parameters=[bigquery.ScalarQueryParameter(*parameter) for parameter in parameters],
             maximum_bytes_billed=settings.maximum_bytes_billed,
             use_query_cache=False,
-            labels={"app": "ogf"},
+            labels=LABELS,
         )
-        once: dict[str, Any] = {"retry": None, "timeout": settings.request_timeout}
         return bigquery_client(settings).query(
-            sql, job_config=config, project=project, location=location, job_retry=None, **once
+            sql,
+            job_config=config,
+            project=project,
+            location=location,
+            job_retry=None,
+            **once(settings.request_timeout),
         )
 
     def run() -> list[tuple[Any, ...]]:
