@@ -15,7 +15,6 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
-from typing import Any
 
 OGF = str(Path(sys.executable).with_name("ogf"))
 _FORKS = multiprocessing.get_context("forkserver")
