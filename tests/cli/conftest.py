@@ -71,7 +71,7 @@ def _loaded(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 @pytest.fixture
 def loaded(_loaded: Place, empty: Place) -> Place:
-    """A copy of a working directory in which `ogf run` has run: to ask, not to run again, as its exports lay elsewhere."""
+    """A copy of a working directory in which `ogf run` has run. To another run all is changed: its exports lay elsewhere."""
     shutil.copytree(_loaded.folder, empty.folder, dirs_exist_ok=True)
     return empty
 

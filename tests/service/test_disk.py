@@ -1,4 +1,4 @@
-"""A full disk under the service: questions are answered, the job waits with its end, and nothing is lost."""
+"""A full disk under the service: questions are answered, the job says why it failed, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     import duckdb
 
 
+def loaded(connection: duckdb.DuckDBPyConnection, column: str) -> list[str]:
+    """Every value of `provider` or `org_id` that anything was ever loaded of, in order."""
+    rows = connection.execute(f"SELECT DISTINCT {column} FROM loads ORDER BY ALL").fetchall()
+    return [name for (name,) in rows]
+
+
 def require_loaded(
     connection: duckdb.DuckDBPyConnection, *, providers: Sequence[str], orgs: Sequence[str]
 ) -> None:
@@ -20,8 +26,7 @@ def require_loaded(
     A warehouse into which nothing was loaded yet has no names to be wrong about.
     """
     for column, what, names in (("provider", "provider", providers), ("org_id", "organisation", orgs)):
-        rows = connection.execute(f"SELECT DISTINCT {column} FROM loads ORDER BY ALL").fetchall()
-        there = [name for (name,) in rows]
+        there = loaded(connection, column)
         missing = [name for name in dict.fromkeys(names) if name not in there]
         if missing and there:
             raise ConfigError(

@@ -83,11 +83,9 @@ def _who(row: dict[str, Any]) -> tuple[str, str]:
 
 def _mark_interrupted(rows: list[dict[str, Any]], db: Path) -> None:
     """Tell a run that was killed from one that goes on: the ledger hears of it when the next one begins."""
-    from pathlib import Path
+    from ogf.runner.spool import Spool, spool_root
 
-    from ogf.runner.spool import Spool
-
-    root = Path(f"{db.expanduser().resolve()}.spool")
+    root = spool_root(db)
     for row in rows:
         if row["status"] == "running" and not Spool(root, row["org_id"], row["provider"]).under_way:
             row["status"] = "interrupted"

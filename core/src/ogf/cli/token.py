@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ogf.cli import options
+from ogf.cli.known import loaded
 from ogf.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -144,9 +145,7 @@ def _warn_of_unknown(org: str, config: Config, warehouse: WarehouseFile) -> None
     if org == config.settings.ingestion.org_id or not warehouse.path.exists():
         return
     with warehouse.reading() as connection:
-        there = [
-            name for (name,) in connection.execute("SELECT DISTINCT org_id FROM loads ORDER BY 1").fetchall()
-        ]
+        there = loaded(connection, "org_id")
     if there and org not in there:
         click.echo(f"nothing is loaded of the organisation {org} yet; there is {', '.join(there)}", err=True)
 

@@ -22,7 +22,7 @@ from ogf.runner.limiter import TokenBucket
 from ogf.runner.lock import run_lock
 from ogf.runner.planner import Planner
 from ogf.runner.report import Reporter, RunResult, Silent
-from ogf.runner.spool import Spool
+from ogf.runner.spool import Spool, spool_root
 from ogf.runner.watch import Watch, waited
 from ogf.warehouse import ledger
 from ogf.warehouse.file import WarehouseFile
@@ -82,7 +82,7 @@ class ProviderRun:
             interrupted=self.cancel.raise_if_set,
             instance=instance,
         )
-        self.spool = Spool(Path(f"{self.db}.spool"), self.org_id, self.name)
+        self.spool = Spool(spool_root(self.db), self.org_id, self.name)
         self.limiter = TokenBucket(
             self.settings.rate_limit_capacity,
             self.settings.rate_limit_per_sec,

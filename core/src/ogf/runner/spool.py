@@ -12,6 +12,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ogf.files.table import literal, parquet
@@ -21,7 +22,6 @@ from ogf.schema import activity_columns, plugin_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     import duckdb
 
@@ -36,6 +36,11 @@ def digest(partition: Partition, *, plugin_version: str) -> str:
     schema = [(column.name, column.type) for column in activity_columns()]
     made_from = [partition.stream, partition.key, partition.version, plugin_version, schema]
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:32]
+
+
+def spool_root(db: Path) -> Path:
+    """The folder beside a warehouse: the same one, whatever path leads to the file."""
+    return Path(f"{db.expanduser().resolve()}.spool")
 
 
 class Spool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ogf.errors import ConfigError, OgfError, PluginError
 from ogf.runner.run import Options, ProviderRun
-from ogf.runner.spool import Spool
+from ogf.runner.spool import Spool, spool_root
 from ogf.service.envelope import ApiError
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ class Connectors:
 
     def going_on(self, org_id: str) -> frozenset[str]:
         """The providers of which a run goes on, be it one that `ogf run` began."""
-        root = Path(f"{Path(self.config.settings.warehouse.path).expanduser().resolve()}.spool")
+        root = spool_root(self.config.settings.warehouse.path)
         return frozenset(name for name in self.names if Spool(root, org_id, name).under_way)
 
     def require_own(self, name: str, org_id: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ogf import config as configuration
 from ogf.plugins import installed, load_each
 from ogf.runner.lock import run_lock
+from ogf.runner.spool import spool_root
 from ogf.service.answers import Answers
 from ogf.service.auth.gate import Gate
 from ogf.service.connectors import Connectors
@@ -74,7 +75,7 @@ class Service:
             WarehouseError: it cannot be used.
         """
         self.warehouse.require_folder()
-        lock = Path(f"{self.db}.spool") / "serve.lock"
+        lock = spool_root(self.db) / "serve.lock"
         self._open.enter_context(run_lock(lock, what="ogf serve on this warehouse"))
         self._open.callback(self.instance.close)
         with self.queue.book.warehouse.writing() as connection:

@@ -46,6 +46,7 @@ class Result(File):
 
 
 def first_page(ctx: Context, job: bigquery.QueryJob, params: Any) -> Result:
+    """Wait for a job and read its rows: all of them where that is allowed, else the first page."""
     settings: GcpSettings = ctx.settings
     rows = finished(job, settings, params["source"])
     first = next(iter(rows.to_arrow_iterable()))
@@ -69,6 +70,7 @@ def first_page(ctx: Context, job: bigquery.QueryJob, params: Any) -> Result:
 
 
 def following_page(ctx: Context, params: Any) -> Result:
+    """Read the page that a token names. Raises SourceError, to be restarted, if it cannot be read any more."""
     settings: GcpSettings = ctx.settings
     try:
         with located(params["source"]):
