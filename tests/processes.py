@@ -7,7 +7,7 @@ it anew would be more than half of the suite's work.
 from __future__ import annotations
 
 import atexit
-import multiprocessing
+import multiprocessing.forkserver
 import os
 import subprocess
 import sys
@@ -57,6 +57,7 @@ def ogf(
             stdin=subprocess.DEVNULL,
             check=False,
         )
+    _start_forking()
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
         process = _FORKS.Process(target=_carry_out, args=(command, str(cwd), told, str(out), str(err)))
@@ -67,6 +68,17 @@ def ogf(
             process.join()
             raise subprocess.TimeoutExpired(command, timeout, out.read_text(), err.read_text())
         return subprocess.CompletedProcess(command, process.exitcode, out.read_text(), err.read_text())
+
+
+def _start_forking() -> None:
+    """Have the process that is forked. It is not measured: tracing commands takes minutes of the suite.
+
+    Their code counts as covered where tests call it in a process that is measured.
+    """
+    measured = os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    multiprocessing.forkserver.ensure_running()
+    if measured is not None:
+        os.environ["COVERAGE_PROCESS_CONFIG"] = measured
 
 
 def _carry_out(command: list[str], cwd: str, env: dict[str, str], out: str, err: str) -> None:
