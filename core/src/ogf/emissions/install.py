@@ -14,7 +14,7 @@ from ogf.emissions import comments
 from ogf.emissions.choice import Choice, read
 from ogf.emissions.methods import method, methods
 from ogf.files.statement import put
-from ogf.files.table import literal
+from ogf.files.table import data_table, literal
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -91,12 +91,12 @@ def install(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def _factors(connection: duckdb.DuckDBPyConnection, choice: Choice) -> None:
     data = files("ogf.emissions").joinpath("data")
-    values = {name: literal(str(data.joinpath(f"{name}.csv"))) for name in _TABLES}
-    values["electricity_maps"] = literal(str(data.joinpath("electricity_maps/zones.csv")))
+    values = {name: data_table(data.joinpath(f"{name}.csv")) for name in _TABLES}
+    values["electricity_maps"] = data_table(data.joinpath("electricity_maps/zones.csv"))
     values["factor_set"] = literal(choice.factor_set)
     connection.execute(put(_sql("factors"), values))
     for each in methods().values():
-        own = {name.replace("/", "_"): literal(str(data.joinpath(f"{name}.csv"))) for name in each.tables}
+        own = {name.replace("/", "_"): data_table(data.joinpath(f"{name}.csv")) for name in each.tables}
         connection.execute(put(each.tables_sql, own))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from ogf.files.table import literal
+from ogf.files.table import data_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,9 +37,7 @@ def connect(
     connection.execute(files("ogf").joinpath("sql/macros.sql").read_text(encoding="utf-8"))
     connection.execute(_id_macro())
     for name, path in lookups.items():
-        connection.execute(
-            f"CREATE TABLE {name} AS SELECT * FROM read_csv({literal(str(path))}, all_varchar = true, header = true)"
-        )
+        connection.execute(f"CREATE TABLE {name} AS FROM {data_table(path)}")
     return connection
 
 

@@ -28,6 +28,9 @@ _TELL_SECONDS = 1.0  # a run of somebody else holds the file for less than that 
 # The oldest storage format that compresses texts in one go (DICT_FSST): appending takes a quarter less CPU than in
 # DuckDB's default format, in a smaller file. DuckDB 1.3 and later read it.
 _STORAGE = "v1.3.0"
+# An append leaves row groups that are not full, one for each thread. DuckDB would merge them with the full ones beside
+# them at every checkpoint, which can take longer than the append. Row groups without any row left are freed in any case.
+_MERGED_ROW_GROUPS = 0
 # struct flock of Linux x86-64 and arm64: l_type, l_whence, l_start, l_len, l_pid
 _FLOCK = "hhqqi4x"
 
@@ -142,6 +145,7 @@ class WarehouseFile:
                         "memory_limit": f"{self._instance.memory_mb if self._instance else self._memory_mb}MB",
                         "temp_directory": f"{self.path}.spill-{os.getpid()}",
                         "storage_compatibility_version": _STORAGE,
+                        "max_vacuum_tasks": _MERGED_ROW_GROUPS,
                         "autoinstall_known_extensions": False,
                         "autoload_known_extensions": False,
                     },

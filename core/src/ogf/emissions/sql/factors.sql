@@ -5,15 +5,15 @@ CREATE OR REPLACE TABLE factor_grid AS
 SELECT 'em:' || year || ':' || zone AS factor_id, 'electricity-maps' AS factor_set, NULL::VARCHAR AS provider,
     NULL::VARCHAR AS region, zone, year::INTEGER AS year, gco2e_per_kwh::DOUBLE AS gco2e_per_kwh,
     'lifecycle, consumption' AS basis, 'ODbL-1.0' AS licence, 'Electricity Maps' AS source
-FROM read_csv(:electricity_maps, all_varchar = true, header = true)
+FROM :electricity_maps
 UNION ALL
 SELECT 'ember:' || year || ':' || provider || '/' || region, 'ember', provider, region, NULL, year::INTEGER,
     gco2e_per_kwh::DOUBLE, 'lifecycle, production mix', 'CC-BY-4.0', 'Ember'
-FROM read_csv(:ember, all_varchar = true, header = true)
+FROM :ember
 UNION ALL
 SELECT 'google:' || year || ':' || region, 'google-operational', 'gcp', region, NULL, year::INTEGER,
     gco2e_per_kwh::DOUBLE, 'operational', 'Apache-2.0', 'Google Cloud region carbon data'
-FROM read_csv(:google, all_varchar = true, header = true)
+FROM :google
 UNION ALL
 SELECT factor_id, 'custom', provider, region, NULL, year, gco2e_per_kwh, basis, licence, source
 FROM emission_factors_own;
@@ -21,23 +21,23 @@ FROM emission_factors_own;
 CREATE OR REPLACE TABLE factor_places AS
 SELECT provider, region, place, electricity_maps_zone, string_split(alternative_zones, ';') AS alternative_zones,
     confidence, note
-FROM read_csv(:regions, all_varchar = true, header = true);
+FROM :regions;
 
 CREATE OR REPLACE TABLE factor_pue AS
 SELECT 'pue:' || year || ':' || provider || '/' || region AS factor_id, provider, region, year::INTEGER AS year,
     pue::DOUBLE AS pue, wue_l_per_it_kwh::DOUBLE AS wue_l_per_it_kwh, how, 'Apache-2.0' AS licence
-FROM read_csv(:pue, all_varchar = true, header = true);
+FROM :pue;
 
 CREATE OR REPLACE TABLE factor_coefficients AS
 SELECT 'coefficient:' || name AS factor_id, name, low::DOUBLE AS low, middle::DOUBLE AS middle, high::DOUBLE AS high, unit, source
-FROM read_csv(:coefficients, all_varchar = true, header = true)
+FROM :coefficients
 UNION ALL  -- a GPU that is not in the list: the mean of those that are, and bounds that show how little is known
 SELECT 'coefficient:gpu_unknown_' || name, 'gpu_unknown_' || name, low, middle, high, 'W', 'mean, lowest and highest of gpus.csv'
 FROM (
     SELECT 'min' AS name, min(min_watts::DOUBLE) AS low, avg(min_watts::DOUBLE) AS middle, max(min_watts::DOUBLE) AS high
-    FROM read_csv(:gpus, all_varchar = true, header = true)
+    FROM :gpus
     UNION ALL
-    SELECT 'max', min(max_watts::DOUBLE), avg(max_watts::DOUBLE), max(max_watts::DOUBLE) FROM read_csv(:gpus, all_varchar = true, header = true)
+    SELECT 'max', min(max_watts::DOUBLE), avg(max_watts::DOUBLE), max(max_watts::DOUBLE) FROM :gpus
 );
 
 -- What the user measured of his own machines stands for the assumed utilisation, and for its assumed bounds.
@@ -48,7 +48,7 @@ WHERE name = 'utilisation_cpu' AND o.utilisation IS NOT NULL;
 CREATE OR REPLACE TABLE factor_processors AS
 WITH given AS (
     SELECT provider, coalesce(architecture, '') AS architecture, min_watts::DOUBLE AS min_watts, max_watts::DOUBLE AS max_watts
-    FROM read_csv(:processors, all_varchar = true, header = true)
+    FROM :processors
 ), single AS (
     FROM given
     UNION ALL  -- the user's own racks: the longest list of architectures
@@ -59,7 +59,7 @@ WITH given AS (
     SELECT provider, architecture AS processor, architecture FROM single
     UNION
     SELECT provider, s.processor, unnest(string_split(s.processor, '/'))
-    FROM read_csv(:processor_sets, all_varchar = true, header = true) AS s CROSS JOIN (SELECT DISTINCT provider FROM single)
+    FROM :processor_sets AS s CROSS JOIN (SELECT DISTINCT provider FROM single)
 )
 -- A type with several possible processors: the mean of them; the thriftiest and the hungriest for low and high.
 SELECT 'cpu:' || provider || '/' || if(processor = '', 'unknown', processor) AS factor_id, provider, processor,
@@ -74,15 +74,15 @@ GROUP BY provider, processor ORDER BY ALL;
 
 CREATE OR REPLACE TABLE factor_gpus AS
 SELECT 'gpu:' || gpu_model AS factor_id, gpu_model, min_watts::DOUBLE AS min_watts, max_watts::DOUBLE AS max_watts
-FROM read_csv(:gpus, all_varchar = true, header = true) ORDER BY ALL;
+FROM :gpus ORDER BY ALL;
 
 CREATE OR REPLACE TABLE factor_machines AS
 SELECT 'embodied:' || provider || '/' || instance_type AS factor_id, *
 FROM (
     SELECT m.provider, coalesce(s.prefix, '') || m.instance_type || coalesce(s.suffix, '') AS instance_type,
         server_kgco2e::DOUBLE AS server_kgco2e, server_vcpus::DOUBLE AS server_vcpus, utilisation::DOUBLE AS utilisation, how
-    FROM read_csv(:machines, all_varchar = true, header = true) AS m
-    JOIN read_csv(:service_spellings, all_varchar = true, header = true) AS s ON s.provider = m.provider
+    FROM :machines AS m
+    JOIN :service_spellings AS s ON s.provider = m.provider
     -- Some are listed under the service's own name: that row wins.
     QUALIFY row_number() OVER (
         PARTITION BY m.provider, coalesce(s.prefix, '') || m.instance_type || coalesce(s.suffix, '')
@@ -90,10 +90,10 @@ FROM (
 ORDER BY ALL;
 
 CREATE OR REPLACE TABLE emission_services AS
-SELECT provider, coalesce(service, '') AS service, reported FROM read_csv(:reported_services, all_varchar = true, header = true);
+SELECT provider, coalesce(service, '') AS service, reported FROM :reported_services;
 
 CREATE OR REPLACE TABLE emission_streams AS
-SELECT provider, stream, rank::INTEGER AS rank FROM read_csv(:streams, all_varchar = true, header = true);
+SELECT provider, stream, rank::INTEGER AS rank FROM :streams;
 
 CREATE OR REPLACE TABLE factor_regions AS
 WITH single AS (
@@ -152,7 +152,7 @@ WITH single AS (
         any_value(r.source) AS source, avg(r.gco2e_per_kwh) AS gco2e_per_kwh,
         min_by(r.factor_id, r.gco2e_per_kwh) AS low_factor_id, min(r.gco2e_per_kwh) AS low_gco2e_per_kwh,
         max_by(r.factor_id, r.gco2e_per_kwh) AS high_factor_id, max(r.gco2e_per_kwh) AS high_gco2e_per_kwh
-    FROM read_csv(:region_members, all_varchar = true, header = true) AS m
+    FROM :region_members AS m
     JOIN resolved AS r ON r.provider = m.provider AND r.region = m.member
     WHERE NOT EXISTS (FROM of_set AS o WHERE o.provider = m.provider AND o.region = m.region)
     GROUP BY m.provider, m.region, r.usage_year
@@ -162,7 +162,7 @@ WITH single AS (
     SELECT provider, region, year, factor_id, pue, wue_l_per_it_kwh FROM factor_pue
     UNION ALL
     SELECT m.provider, m.region, year, 'pue:' || year || ':' || m.provider || '/' || m.region, avg(pue), avg(wue_l_per_it_kwh)
-    FROM read_csv(:region_members, all_varchar = true, header = true) AS m
+    FROM :region_members AS m
     JOIN factor_pue AS p ON p.provider = m.provider AND p.region = m.member
     GROUP BY m.provider, m.region, year
 ), cooled AS (
@@ -172,7 +172,7 @@ WITH single AS (
         PARTITION BY places.provider, places.region, usage_year
         ORDER BY year > usage_year, CASE WHEN year > usage_year THEN year ELSE -year END) = 1
 ), spelled AS (
-    SELECT provider, alias AS reported, region FROM read_csv(:region_aliases, all_varchar = true, header = true)
+    SELECT provider, alias AS reported, region FROM :region_aliases
     UNION
     SELECT provider, replace(lower(region), ' ', ''), region FROM emission_factors_own
     UNION
