@@ -151,6 +151,8 @@ def test_a_busy_warehouse_is_exit_4_and_names_the_holder(place: Place) -> None:
             assert f"(pid {holder.pid}) has held the warehouse for 1 s" in answer.stderr
             assert "--wait" in answer.stderr
             assert answer.stdout == ""
+        told = place("status", "--wait", "1.5s", code=4).stderr
+        assert f"process {holder.pid} holds the warehouse; waiting up to 1.5 s" in told
         broken = json.loads(place("run", "--wait", "0s", "--json", code=4).stdout)
         assert broken["error"]["type"] == "WarehouseBusy"
         holder.stdin.close()

@@ -121,6 +121,7 @@ def test_while_waiting_for_the_warehouse(local: Source) -> None:
         said = process.stderr.readline()
         assert "waiting for the warehouse" in said
         assert f"held_by_pid={os.getpid()}" in said
+        assert f"process {os.getpid()} holds the warehouse" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         ended(process, within=SOON)
     campaign.finish(victim)

@@ -83,7 +83,6 @@ def _row(where: str, check: Check) -> dict[str, Any]:
 def _general(config: Config) -> Iterator[Check]:
     from ogf.cli.writable import NotWritable, require_writable
     from ogf.hookspecs import Check
-    from ogf.warehouse.file import WarehouseFile
     from ogf.warehouse.migrate import schema_version
 
     for warning in config.warnings:
@@ -97,7 +96,7 @@ def _general(config: Config) -> Iterator[Check]:
             detail=f"no installed plugin serves {', '.join(config.unserved)}: ignored",
         )
     path = config.settings.warehouse.path
-    file = WarehouseFile(path, wait=config.settings.runner.wait)
+    file = options.warehouse_of(config)
     detail = f"{path} does not exist yet; the first run makes it"
     try:
         file.require_folder()

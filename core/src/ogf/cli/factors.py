@@ -203,13 +203,12 @@ def _reading(
     """The warehouse; where there is none yet, the shipped factors."""
     import duckdb
 
-    from ogf.warehouse.file import WarehouseFile
     from ogf.warehouse.migrate import upgrade
 
     config = options.load_config(config_path=config_path, db=db, runner__wait=wait)
     path = config.settings.warehouse.path
     if path.exists() or db is not None:
-        with WarehouseFile(path, wait=config.settings.runner.wait).reading() as connection:
+        with options.warehouse_of(config).reading() as connection:
             yield connection
         return
     with duckdb.connect(":memory:") as connection:

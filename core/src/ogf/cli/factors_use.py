@@ -67,7 +67,6 @@ def use(
     from ogf.emissions.choice import FACTOR_SETS, choose, read
     from ogf.emissions.install import install
     from ogf.emissions.methods import method
-    from ogf.warehouse.file import WarehouseFile
 
     if file is not None and no_file:
         raise ConfigError(
@@ -84,7 +83,7 @@ def use(
     spend_factors = own_spend.read(file) if file is not None and by_spend else None
     factors = own.read(file) if file is not None and not by_spend else None
     config = options.load_config(config_path=config_path, db=db, runner__wait=wait)
-    warehouse = WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
+    warehouse = options.warehouse_of(config)
     with warehouse.writing() as connection:
         connection.begin()
         try:

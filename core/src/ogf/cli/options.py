@@ -147,10 +147,19 @@ def set_up_logs(config: Config, *, otherwise: LogLevel = "critical") -> None:
 
 def warehouse(config_path: Path | None, db: Path | None, wait: str | None) -> WarehouseFile:
     """The warehouse to read, as configured."""
+    return warehouse_of(load_config(config_path=config_path, db=db, runner__wait=wait))
+
+
+def warehouse_of(config: Config) -> WarehouseFile:
+    """The configured warehouse. Who waits for it is told on stderr."""
+    from ogf.cli.progress import waiting
     from ogf.warehouse.file import WarehouseFile
 
-    config = load_config(config_path=config_path, db=db, runner__wait=wait)
-    return WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
+    return WarehouseFile(
+        config.settings.warehouse.path,
+        wait=config.settings.runner.wait,
+        waiting=lambda holder, seconds: click.echo(waiting(holder, seconds), err=True),
+    )
 
 
 def chosen(

@@ -24,6 +24,10 @@ class Lines:
         self._quiet = quiet
         self._provider = ""
 
+    def waiting(self, holder: int | None, seconds: float) -> None:
+        if not self._quiet:
+            self.say(waiting(holder, seconds))
+
     def planned(self, provider: str, *, partitions: int, chains: int, costs: Sequence[str] = ()) -> None:
         self._provider = provider
         if not self._quiet:
@@ -105,6 +109,12 @@ class Bars(Lines):
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+
+def waiting(holder: int | None, seconds: float) -> str:
+    """What to say where another process holds the warehouse."""
+    who = f"process {holder}" if holder else "another process"
+    return f"{who} holds the warehouse; waiting up to {seconds:g} s (--wait) …"
 
 
 def reporter(*, quiet: bool = False) -> Lines:

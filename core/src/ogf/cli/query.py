@@ -60,8 +60,6 @@ def command(
     """  # noqa: D301 - click's mark for a paragraph that is not to be wrapped
     import duckdb
 
-    from ogf.warehouse.file import WarehouseFile
-
     form = "json" if as_json else form
     if form == "table" and output is not None:
         raise ConfigError(
@@ -73,7 +71,7 @@ def command(
     if output is not None and output.resolve() == config.settings.warehouse.path.resolve():
         raise ConfigError("the output would overwrite the warehouse", hint="name another file with -o")
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # reading can be stopped at once, even inside DuckDB
-    file = WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
+    file = options.warehouse_of(config)
     with file.reading() as connection:
         try:
             _require_reading(connection, sql)

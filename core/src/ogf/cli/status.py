@@ -54,10 +54,9 @@ def command(
     """
     from ogf.cli.output import write_json
     from ogf.warehouse.answers import answer
-    from ogf.warehouse.file import WarehouseFile
 
     config = options.load_config(config_path=config_path, db=db, runner__wait=wait)
-    file = WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
+    file = options.warehouse_of(config)
     with file.reading() as connection:
         connectors = answer(connection, _CONNECTORS).rows
         issues = answer(connection, _ISSUES).rows

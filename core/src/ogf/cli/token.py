@@ -134,10 +134,8 @@ def revoke(*, key_id: str, wait: str | None, config_path: Path | None, db: Path 
 
 
 def _open(config_path: Path | None, db: Path | None, wait: str | None) -> tuple[Config, WarehouseFile]:
-    from ogf.warehouse.file import WarehouseFile
-
     config = options.load_config(config_path=config_path, db=db, runner__wait=wait)
-    return config, WarehouseFile(config.settings.warehouse.path, wait=config.settings.runner.wait)
+    return config, options.warehouse_of(config)
 
 
 def _warn_of_unknown(org: str, config: Config, warehouse: WarehouseFile) -> None:

@@ -284,12 +284,4 @@ class Driver:
             # What was read may be the very thing that is wrong, and no version would tell that it was mended.
             self.books.abandon(work.open_load.load, work.planned, checked=False)
             self.spool.drop(work.folder)
-        return PartitionOutcome(
-            *work.key,
-            "failed",
-            work.planned.reason,
-            error_class=error.error_class,
-            message=error.in_partition,
-            hint=error.hint,
-            account=work.planned.account,
-        )
+        return PartitionOutcome.failed(*work.key, work.planned.reason, error, account=work.planned.account)

@@ -104,7 +104,8 @@ class Planner:
                 failure = classified(error, ctx=ctx, where=where, log=self.log)
                 log_failure(self.log, self.plugin.provider.stream(name), "", failure)
                 watch.unlisted(name, failure)
-                self._tell(_failed(name, "", failure, account.name), result, reporter, watch)
+                outcome = PartitionOutcome.failed(name, "", "listing", failure, account=account.name)
+                self._tell(outcome, result, reporter, watch)
                 refused = True
         planned = merged(listings, note=contexts.make(name).note)
         if not refused:  # else what is missing may only be out of sight
@@ -117,7 +118,10 @@ class Planner:
                 log_failure(self.log, self.plugin.provider.stream(name), item.partition.key, broken)
                 books.fail(item, broken)
                 watch.unreadable(item, broken)
-                self._tell(_failed(name, item.partition.key, broken, item.account), result, reporter, watch)
+                outcome = PartitionOutcome.failed(
+                    name, item.partition.key, "listing", broken, account=item.account
+                )
+                self._tell(outcome, result, reporter, watch)
             elif item.load:
                 todo.append(item)
             else:
@@ -196,16 +200,3 @@ class Planner:
         result.partitions.append(outcome)
         reporter.finished(outcome)
         watch.told(outcome)
-
-
-def _failed(stream: str, key: str, error: SourceError, account: str) -> PartitionOutcome:
-    return PartitionOutcome(
-        stream,
-        key,
-        "failed",
-        "listing",
-        account=account,
-        error_class=error.error_class,
-        message=error.in_partition,
-        hint=error.hint,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ogf.errors import ErrorClass, ExitCode
+from ogf.errors import ErrorClass, ExitCode, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,22 @@ class PartitionOutcome:
     message: str = ""
     hint: str = ""
     account: str = ""
+
+    @classmethod
+    def failed(
+        cls, stream: str, key: str, reason: str, error: SourceError, *, account: str
+    ) -> PartitionOutcome:
+        """A partition, or for an empty key the listing of a stream, that an error ended."""
+        return cls(
+            stream,
+            key,
+            "failed",
+            reason,
+            error_class=error.error_class,
+            message=error.in_partition,
+            hint=error.hint,
+            account=account,
+        )
 
 
 @dataclass
@@ -115,6 +131,8 @@ def overall(results: Sequence[RunResult], *, strict: bool = False) -> int:
 class Reporter(Protocol):
     """Who is told while a run goes on. Called from the driver's thread only."""
 
+    def waiting(self, holder: int | None, seconds: float) -> None: ...
+
     def planned(self, provider: str, *, partitions: int, chains: int, costs: Sequence[str] = ()) -> None: ...
 
     def page(self, stream: str, key: str, *, rows: int) -> None: ...
@@ -124,6 +142,8 @@ class Reporter(Protocol):
 
 class Silent:
     """Tells nobody."""
+
+    def waiting(self, holder: int | None, seconds: float) -> None: ...
 
     def planned(self, provider: str, *, partitions: int, chains: int, costs: Sequence[str] = ()) -> None: ...
 

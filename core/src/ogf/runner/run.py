@@ -80,6 +80,7 @@ class ProviderRun:
             wait=config.settings.runner.wait,
             memory_mb=LOADER_MB,
             interrupted=self.cancel.raise_if_set,
+            waiting=self.reporter.waiting,
             instance=instance,
         )
         self.spool = Spool(spool_root(self.db), self.org_id, self.name)

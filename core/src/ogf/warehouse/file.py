@@ -42,6 +42,7 @@ class WarehouseFile:
         wait: seconds to wait for another process before giving up with exit code 4.
         memory_mb: DuckDB's memory limit while it is open for writing.
         interrupted: asked while waiting; raises to give up.
+        waiting: told after a second of waiting: who holds the file (its pid, if known), and how long it waits at most.
         instance: shared by all threads of a long-lived process; without it, the file is opened for each use.
     """
 
@@ -53,6 +54,7 @@ class WarehouseFile:
         memory_mb: int = 256,
         threads: int | None = None,
         interrupted: Callable[[], None] = lambda: None,
+        waiting: Callable[[int | None, float], None] = lambda holder, seconds: None,  # noqa: ARG005
         instance: Instance | None = None,
     ) -> None:
         self.path = path
@@ -60,6 +62,7 @@ class WarehouseFile:
         self._memory_mb = memory_mb
         self._threads = threads or os.cpu_count() or 1
         self._interrupted = interrupted
+        self._waiting = waiting
         self._instance = instance
 
     @contextmanager
@@ -164,6 +167,7 @@ class WarehouseFile:
                     structlog.get_logger("ogf").warning(
                         "waiting for the warehouse", held_by_pid=holder, at_most_seconds=self._wait
                     )
+                    self._waiting(holder, self._wait)
             self._interrupted()
             time.sleep(_RETRY_SECONDS)
 
@@ -174,6 +178,7 @@ class WarehouseFile:
             wait=self._wait,
             memory_mb=self._memory_mb,
             threads=self._threads,
+            waiting=self._waiting,
             instance=self._instance,
         )
 

@@ -145,11 +145,8 @@ class Instance:
         return not self._long_held()
 
     def _long_held(self) -> bool:
-        held = time.monotonic() - self._opened_at
-        if self._users and held >= self._held + _DRAIN_SECONDS:
-            self._opened_at = time.monotonic()
-            return False
-        return held >= self._held
+        """Whether nobody new is let in; users who are there have a moment to end, else all begins anew."""
+        return (time.monotonic() - self._opened_at) % (self._held + _DRAIN_SECONDS) >= self._held
 
     def _leave(self, *, wrote: bool) -> None:
         with self._changed:

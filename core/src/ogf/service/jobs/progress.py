@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from ogf.runner.report import Silent
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ogf.runner.report import PartitionOutcome
 
 
-class Progress:
+class Progress(Silent):
     """The runner's reporter: counts what it is told. Any thread may ask for `as_dict`."""
 
     def __init__(self) -> None:
