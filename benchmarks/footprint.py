@@ -22,9 +22,11 @@ LOADS = 36  # three clouds, twelve months
 TIMES = 3
 
 _LOADS = f"""
-INSERT INTO loads
-SELECT i, 'org', ['aws', 'azure', 'gcp'][1 + i % 3], ['cur', 'focus', 'billing'][1 + i % 3], 'part-' || i, NULL, '',
-    'current', 'run', 0, 0, NULL, now(), now(), NULL, NULL FROM range({LOADS}) AS t(i)"""
+INSERT INTO loads BY NAME
+SELECT i AS load_id, 'org' AS org_id, ['aws', 'azure', 'gcp'][1 + i % 3] AS provider,
+    ['cur', 'focus', 'billing'][1 + i % 3] AS stream, 'part-' || i AS partition_key, '' AS digest, 'current' AS status,
+    'run' AS run_id, 0 AS row_count, 0 AS rejected, now() AS started_at, now() AS published_at, 0 AS dropped
+FROM range({LOADS}) AS t(i)"""
 
 # As bills are: two rows in five are machines, one in five disks, one in ten network, the rest without a quantity.
 _ROWS = f"""

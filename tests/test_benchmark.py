@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "cur.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the benchmark asks Linux's kernel")
@@ -17,7 +17,7 @@ def test_b85_benchmark_prints_every_comparison_and_never_fails_because_of_a_numb
     done = subprocess.run(
         [
             sys.executable,
-            SCRIPT,
+            BENCHMARKS / "cur.py",
             "--rows=2000",
             "--rounds=1",
             "--months=2",
@@ -36,3 +36,16 @@ def test_b85_benchmark_prints_every_comparison_and_never_fails_because_of_a_numb
     assert all(line.endswith("| yes |") for line in compared), done.stdout
     for limit in ("≤ 1.40", "≤ 1.30", "≤ 1.25", "≤ 1.15", "< 1 GiB", "< 20 %", "< 1 s", "| 0: ok |"):
         assert limit in done.stdout, limit
+
+
+def test_the_benchmark_of_the_footprint_prints_its_ratio():
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "footprint.py", "3600"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^footprint +[\d.]+ s, 12 months$", done.stdout, re.MULTILINE)
+    assert re.search(r"^ratio [\d.]+ \(goal: below 1.5\)$", done.stdout, re.MULTILINE)

@@ -28,8 +28,8 @@ _TELL_SECONDS = 1.0  # a run of somebody else holds the file for less than that 
 # The oldest storage format that compresses texts in one go (DICT_FSST): appending takes a quarter less CPU than in
 # DuckDB's default format, in a smaller file. DuckDB 1.3 and later read it.
 _STORAGE = "v1.3.0"
-# An append leaves row groups that are not full, one for each thread. DuckDB would merge them with the full ones beside
-# them at every checkpoint, which can take longer than the append. Row groups without any row left are freed in any case.
+# An append leaves row groups that are not full, one for each thread. DuckDB would merge them with full ones beside them
+# at every checkpoint, which can take longer than the append. Row groups without any row are freed in any case.
 _MERGED_ROW_GROUPS = 0
 # struct flock of Linux x86-64 and arm64: l_type, l_whence, l_start, l_len, l_pid
 _FLOCK = "hhqqi4x"
