@@ -8,10 +8,11 @@ Each method but `File.verify` is ONE remote call, so that the runner's limiter a
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from ogf.errors import ErrorClass, SourceError
 
@@ -104,6 +105,25 @@ def changed(uri: str) -> SourceError:
     return SourceError(
         f"{uri} changed while it was being read", error_class=ErrorClass.TRANSIENT, restart=True
     )
+
+
+def saved(uri: str, etag: str, folder: Path, write: Callable[[BinaryIO], object]) -> File:
+    """Let `write` put an object's bytes into a new file of the folder, which does not outlive a failure.
+
+    Raises:
+        SourceError: a restart that says which object changed, where `write` raised a restart.
+    """
+    handle, name = tempfile.mkstemp(dir=folder)
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+    except BaseException as error:
+        path.unlink()
+        if isinstance(error, SourceError) and error.restart:
+            raise changed(uri) from error
+        raise
+    return File(path, uri, etag, owned=True)
 
 
 def stat_etag(path: Path) -> str:

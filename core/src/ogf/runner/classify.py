@@ -9,11 +9,8 @@ reason in the text only, so that it is `unknown` here; whoever runs `COPY` or an
 
 from __future__ import annotations
 
-import datetime as dt
-import email.utils
 import errno
 import http.client
-import math
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -21,8 +18,10 @@ from urllib.parse import urlsplit
 
 from ogf.errors import ErrorClass, SourceError
 from ogf.hookspecs import Verdict
+from ogf.retry_after import seconds, utc_now
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterator
 
 _CREDENTIALS = "check the credentials and their permissions; `ogf doctor` names what is missing"
@@ -71,10 +70,6 @@ _ENGINE = {
         Verdict(ErrorClass.FATAL, hint="DuckDB itself failed: run again, and report it if it fails again"),
     ),
 }
-
-
-def utc_now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
 
 
 def classify(error: BaseException, *, now: Callable[[], dt.datetime] = utc_now) -> Verdict:
@@ -134,13 +129,7 @@ def code_of(error: BaseException) -> str:
 def retry_after(error: BaseException, *, now: Callable[[], dt.datetime] = utc_now) -> float | None:
     """Read the seconds that an HTTP error's `Retry-After` header asks for, given as seconds or as a date."""
     text = _header(error, "retry-after")
-    if text is None:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = _seconds_until(text, now())
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    return None if text is None else seconds(text, now=now)
 
 
 def _broken_here(error: BaseException) -> Verdict | None:
@@ -208,13 +197,3 @@ def _header(error: BaseException, name: str) -> str | None:
             if str(key).lower() == name:
                 return str(value).strip()
     return None
-
-
-def _seconds_until(date: str, now: dt.datetime) -> float:
-    try:
-        moment = email.utils.parsedate_to_datetime(date)
-    except ValueError:
-        return math.nan
-    if moment.tzinfo is None:  # "-0000": UTC, says RFC 5322
-        moment = moment.replace(tzinfo=dt.UTC)
-    return max(0.0, (moment - now).total_seconds())

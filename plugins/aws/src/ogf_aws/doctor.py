@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from typing import TYPE_CHECKING, Any
 
+from ogf.checks import folder, listed, tried
 from ogf.errors import ErrorClass, OgfError, SourceError
 from ogf.files import ask
 from ogf.files.store import LocalStore
@@ -22,14 +22,13 @@ from ogf_aws.session import client, credentials_source
 from ogf_aws.settings import location_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
+    from ogf.checks import Step
     from ogf.files.store import ObjectStore
     from ogf.hookspecs import Context
     from ogf_aws.settings import AwsSettings
 
-    # A step says what it found, or raises.
-    Step = tuple[str, Callable[[], str]]
 
 _DATA = (".csv", ".csv.gz", ".csv.zip", ".zip", ".parquet")
 
@@ -47,26 +46,21 @@ def check(ctx: Context, stream: str) -> Iterator[Check]:
         return
     if stream in ("carbon_api", "cost_explorer"):
         figures = _figures if stream == "carbon_api" else _costs
-        yield from _run(ctx, (*_caller_steps(ctx), ("figures", lambda: figures(ctx))))
+        yield from _tried(ctx, (*_caller_steps(ctx), ("figures", lambda: figures(ctx))))
         return
     try:
         store = open_store(ctx.settings, location_of(ctx.settings, stream))
     except OgfError as error:
         yield Check.failed("location", error)
         return
-    yield from _run(
+    yield from _tried(
         ctx,
         _local_steps(ctx, store, stream) if isinstance(store, LocalStore) else _s3_steps(ctx, store, stream),
     )
 
 
-def _run(ctx: Context, steps: Iterable[Step]) -> Iterator[Check]:
-    for name, step in steps:
-        try:
-            yield Check(name, ok=True, detail=step())
-        except OgfError as error:
-            yield Check.failed(name, error, missing=missing_for(ctx.settings, error))
-            return
+def _tried(ctx: Context, steps: Iterable[Step]) -> Iterator[Check]:
+    return tried(steps, missing=lambda error: missing_for(ctx.settings, error))
 
 
 def _caller_steps(ctx: Context) -> tuple[Step, ...]:
@@ -79,7 +73,7 @@ def _caller_steps(ctx: Context) -> tuple[Step, ...]:
 def _s3_steps(ctx: Context, store: ObjectStore, stream: str) -> tuple[Step, ...]:
     return (
         *_caller_steps(ctx),
-        ("bucket", lambda: _listed(ctx, store)),
+        ("bucket", lambda: listed(ctx, store)),
         ("months", lambda: _carbon_months(ctx, store))
         if stream == "carbon"
         else ("manifest", lambda: _manifest(ctx, store)),
@@ -88,7 +82,7 @@ def _s3_steps(ctx: Context, store: ObjectStore, stream: str) -> tuple[Step, ...]
 
 def _local_steps(ctx: Context, store: LocalStore, stream: str) -> tuple[Step, ...]:
     return (
-        ("folder", lambda: _folder(store)),
+        ("folder", lambda: folder(store)),
         ("months", lambda: _carbon_months(ctx, store))
         if stream == "carbon"
         else ("exports", lambda: _manifest_or_data(ctx, store)),
@@ -120,18 +114,6 @@ def _identity(ctx: Context) -> str:
 def _caller(settings: AwsSettings) -> Any:
     with located("sts:GetCallerIdentity"):
         return client(settings, "sts").get_caller_identity()
-
-
-def _listed(ctx: Context, store: ObjectStore) -> str:
-    page = ctx.call(store.list_page, "")
-    if not page.objects and not page.folders:
-        raise SourceError(
-            f"nothing lies below {store.root}",
-            error_class=ErrorClass.NOT_FOUND,
-            hint="check the prefix, and that the report or export delivers there",
-        )
-    more = " on the first page" if page.next else ""
-    return f"{store.root} lists {len(page.folders)} folders and {len(page.objects)} objects{more}"
 
 
 def _manifest(ctx: Context, store: ObjectStore) -> str:
@@ -170,22 +152,6 @@ def _costs(ctx: Context) -> str:
     period = {"Start": str(today - dt.timedelta(days=2)), "End": str(today - dt.timedelta(days=1))}
     ctx.call(cost_explorer.ask, ctx.settings, "ce:GetCostAndUsage", TimePeriod=period, Granularity="DAILY")
     return "Cost Explorer answers; this request cost $0.01"
-
-
-def _folder(store: LocalStore) -> str:
-    if not store.folder.is_dir():
-        raise SourceError(
-            f"there is no folder {store.folder}",
-            error_class=ErrorClass.NOT_FOUND,
-            hint="check the stream's `location` setting",
-        )
-    if not os.access(store.folder, os.R_OK | os.X_OK):
-        raise SourceError(
-            f"the folder {store.folder} may not be read",
-            error_class=ErrorClass.AUTH,
-            hint="give the user that runs ogf the right to read it",
-        )
-    return f"{store.folder} can be read"
 
 
 def _manifest_or_data(ctx: Context, store: LocalStore) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import csv
-import time
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ogf.error_rules import rules_of
 from ogf.errors import ErrorClass, SourceError
 from ogf.hookspecs import Verdict
+from ogf.retry_after import number, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 T = TypeVar("T")
+
+rules = partial(rules_of, "ogf_aws")
 
 _CLIENT_ERROR = "botocore.exceptions.ClientError"
 # A rejected certificate and a broken handshake look the same here; the core tells them apart by their cause.
@@ -26,23 +28,6 @@ _ABSENT = {"AccessDenied", "403", "NoSuchKey", "404"}
 
 # The caller is known, and may not do this: as against a caller whom nobody knows.
 _REFUSALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedException", "403"}
-
-
-class Rule(NamedTuple):
-    """One row of errors.csv. `code` is a service's error code, an HTTP status or a botocore exception."""
-
-    code: str
-    error_class: ErrorClass
-    restart: bool
-    hint: str
-
-
-@cache
-def rules() -> dict[str, Rule]:
-    return {
-        row["code"]: Rule(row["code"], ErrorClass(row["class"]), row["restart"] == "yes", row["hint"])
-        for row in _rows("errors.csv")
-    }
 
 
 @cache
@@ -148,26 +133,12 @@ def _codes(error: BaseException | None) -> Iterator[str]:
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds the server asked us to wait, the longest of its hints; `x-amz-…` is in milliseconds."""
+    milliseconds = number(headers.get("x-amz-retry-after", ""))
     waits = (
-        _seconds(headers.get("retry-after", "")),
-        _number(headers.get("x-amz-retry-after", ""), unit=0.001),
+        seconds(headers.get("retry-after", "")),
+        None if milliseconds is None else milliseconds / 1000,
     )
     return max((wait for wait in waits if wait is not None), default=None)
-
-
-def _seconds(text: str) -> float | None:
-    """`Retry-After` is a number of seconds or an HTTP date."""
-    number = _number(text, unit=1.0)
-    if number is not None:
-        return number
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _number(text: str, *, unit: float) -> float | None:
-    return int(text) * unit if text.isascii() and text.isdigit() else None
 
 
 def _rows(name: str) -> list[dict[str, str]]:

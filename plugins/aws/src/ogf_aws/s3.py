@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ogf.errors import ConfigError, ErrorClass, SourceError
-from ogf.files.store import File, Listing, LocalStore, Object, changed, walk
+from ogf.files.location import bucket_and_prefix, local, scheme
+from ogf.files.store import Listing, Object, saved, walk
 from ogf_aws.errors import located
 from ogf_aws.session import client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
-    from ogf.files.store import ObjectStore
+    from ogf.files.store import File, ObjectStore
     from ogf.hookspecs import Context
     from ogf_aws.settings import AwsSettings
 
 _CHUNK = 1 << 20
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters at least: `C:` is a drive
 _ACCEPTED = "write s3://bucket/prefix, or the path of a local folder"
 
 
 def open_store(settings: AwsSettings, location: str) -> ObjectStore:
     """Open where a stream's files lie: `s3://bucket/prefix` or a local folder, as a path or a file:// URI."""
-    found = _SCHEME.match(location)
-    match found.group(1).lower() if found else "":
-        case "":
-            return LocalStore(Path(location))
-        case "file":
-            return LocalStore(_folder(location))
+    match scheme(location):
+        case "" | "file":
+            return local(location, accepted=_ACCEPTED)
         case "s3":
-            bucket, prefix = _split(location)
+            bucket, prefix = bucket_and_prefix(location, accepted=_ACCEPTED)
             return S3Store(
                 client(settings, "s3"),
                 bucket,
@@ -47,9 +39,9 @@ def open_store(settings: AwsSettings, location: str) -> ObjectStore:
                 page_size=settings.page_size,
                 requester_pays=settings.requester_pays,
             )
-        case scheme:
+        case other:
             raise ConfigError(
-                f"{scheme}:// is no place that AWS exports are read from", where=location, hint=_ACCEPTED
+                f"{other}:// is no place that AWS exports are read from", where=location, hint=_ACCEPTED
             )
 
 
@@ -60,22 +52,6 @@ def everything_below(ctx: Context, store: ObjectStore, folder: str) -> Iterator[
         listing = walk(ctx, store.flat() if isinstance(store, S3Store) else store, folders.pop())
         yield from listing.objects
         folders.extend(listing.folders)
-
-
-def _folder(location: str) -> Path:
-    parts = urlsplit(location)
-    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        raise ConfigError("a file:// location names no absolute folder", where=location, hint=_ACCEPTED)
-    return Path(unquote(parts.path))
-
-
-def _split(location: str) -> tuple[str, str]:
-    """Bucket and prefix. Not by `urlsplit`: `?` and `#` are letters like any other in a key."""
-    _, marker, rest = location.partition("://")
-    bucket, _, prefix = rest.partition("/")
-    if not marker or not bucket:
-        raise ConfigError("the S3 location names no bucket", where=location, hint=_ACCEPTED)
-    return bucket, prefix.strip("/")
 
 
 class S3Store:
@@ -158,23 +134,25 @@ class S3Store:
                 return body.read()
 
     def download(self, key: str, etag: str, folder: Path) -> File:
-        uri = self.uri(key)
-        try:
-            with located(uri):
-                found = self._s3.get_object(
-                    Bucket=self.bucket, Key=self.prefix + key, IfMatch=f'"{etag}"', **self._payer
-                )
-                with contextlib.closing(found["Body"]) as body:
-                    path = _save(body, folder)
-        except SourceError as error:
-            if error.restart:
-                raise changed(uri) from error
-            raise
-        _check_length(path, found["ContentLength"], uri)
-        return File(path, uri, etag, owned=True)
+        return saved(self.uri(key), etag, folder, lambda file: self._save(key, etag, file))
 
     def uri(self, key: str) -> str:
         return f"s3://{self.bucket}/{self.prefix}{key}"
+
+    def _save(self, key: str, etag: str, file: BinaryIO) -> None:
+        uri = self.uri(key)
+        with located(uri):
+            found = self._s3.get_object(
+                Bucket=self.bucket, Key=self.prefix + key, IfMatch=f'"{etag}"', **self._payer
+            )
+            with contextlib.closing(found["Body"]) as body:
+                size = sum(file.write(chunk) for chunk in body.iter_chunks(_CHUNK))
+        if size != found["ContentLength"]:  # botocore checks too, but only where the server sent no checksum
+            raise SourceError(
+                f"the download ended after {size} of {found['ContentLength']} bytes",
+                error_class=ErrorClass.TRANSIENT,
+                where=uri,
+            )
 
     def _below(self, key: str) -> str:
         return key[len(self.prefix) :]
@@ -182,26 +160,3 @@ class S3Store:
 
 def _bare(etag: str) -> str:
     return etag.strip('"')
-
-
-def _save(body: StreamingBody, folder: Path) -> Path:
-    """Write a body to a new file, which does not outlive a failure."""
-    handle, name = tempfile.mkstemp(dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for chunk in body.iter_chunks(_CHUNK):
-                file.write(chunk)
-    except BaseException:
-        Path(name).unlink()
-        raise
-    return Path(name)
-
-
-def _check_length(path: Path, length: int, uri: str) -> None:
-    """Botocore checks too, but only where the server sent no checksum."""
-    size = path.stat().st_size
-    if size != length:
-        path.unlink()
-        raise SourceError(
-            f"the download ended after {size} of {length} bytes", error_class=ErrorClass.TRANSIENT, where=uri
-        )

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from ogf.errors import ConfigError, ErrorClass, SourceError
-from ogf.files.store import File, Listing, LocalStore, Object, changed
+from ogf.files.location import local, scheme
+from ogf.files.store import Listing, Object, saved
 from ogf_azure.clouds import blob_address
 from ogf_azure.errors import located
 from ogf_azure.session import blob_service
 
 if TYPE_CHECKING:
-    from ogf.files.store import ObjectStore
+    from pathlib import Path
+
+    from ogf.files.store import File, ObjectStore
     from ogf_azure.settings import AzureSettings
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters at least: `C:` is a drive
 _ACCEPTED = (
     "write abfss://container@account.dfs.core.windows.net/prefix, "
     "https://account.blob.core.windows.net/container/prefix, or the path of a local folder"
@@ -40,19 +38,16 @@ _HINTS = {
 
 def open_store(settings: AzureSettings, location: str) -> ObjectStore:
     """Open where a stream's files lie: a container and a prefix, or a local folder, as a path or a file:// URI."""
-    found = _SCHEME.match(location)
-    match found.group(1).lower() if found else "":
-        case "":
-            return LocalStore(Path(location))
-        case "file":
-            return LocalStore(_folder(location))
+    match scheme(location):
+        case "" | "file":
+            return local(location, accepted=_ACCEPTED)
         case "abfss" | "abfs":
             host, container, prefix = _split_abfss(location)
         case "https":
             host, container, prefix = _split_https(location)
-        case scheme:
+        case other:
             raise ConfigError(
-                f"{scheme}:// is no place that Azure exports are read from", where=location, hint=_ACCEPTED
+                f"{other}:// is no place that Azure exports are read from", where=location, hint=_ACCEPTED
             )
     account = _account(settings, host, location)
     return BlobStore(
@@ -62,13 +57,6 @@ def open_store(settings: AzureSettings, location: str) -> ObjectStore:
         prefix=prefix,
         page_size=min(settings.page_size, _MOST),
     )
-
-
-def _folder(location: str) -> Path:
-    parts = urlsplit(location)
-    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        raise ConfigError("a file:// location names no absolute folder", where=location, hint=_ACCEPTED)
-    return Path(unquote(parts.path))
 
 
 def _split_abfss(location: str) -> tuple[str, str, str]:
@@ -149,18 +137,7 @@ class BlobStore:
             return body
 
     def download(self, key: str, etag: str, folder: Path) -> File:
-        uri = self.uri(key)
-        handle, name = tempfile.mkstemp(dir=folder)
-        path = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                self._save(key, etag, file)
-        except BaseException as error:
-            path.unlink()
-            if isinstance(error, SourceError) and error.restart:
-                raise changed(uri) from error
-            raise
-        return File(path, uri, etag, owned=True)
+        return saved(self.uri(key), etag, folder, lambda file: self._save(key, etag, file))
 
     def uri(self, key: str) -> str:
         return f"abfss://{self.container}@{self.account}/{self.prefix}{key}"

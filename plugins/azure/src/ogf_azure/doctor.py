@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
+from ogf.checks import folder, listed, tried
 from ogf.errors import ErrorClass, OgfError, SourceError
-from ogf.files.store import LocalStore, ask
+from ogf.files.store import LocalStore
 from ogf.hookspecs import Check
 from ogf_azure import arm
 from ogf_azure.blob import open_store
@@ -17,14 +17,12 @@ from ogf_azure.session import credentials_source, token
 from ogf_azure.subscriptions import subscriptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
-    from ogf.files.store import ObjectStore
+    from ogf.checks import Step
     from ogf.hookspecs import Context
     from ogf_azure.settings import AzureSettings
 
-    # A step says what it found, or raises.
-    Step = tuple[str, Callable[[], str]]
 
 _BATCH = 100
 _CARBON_ROLE = "Carbon Optimization Reader"
@@ -50,16 +48,7 @@ def check(ctx: Context, stream: str) -> Iterator[Check]:
     except OgfError as error:
         yield Check.failed("settings", error)
         return
-    yield from _run(steps)
-
-
-def _run(steps: Iterable[Step]) -> Iterator[Check]:
-    for name, step in steps:
-        try:
-            yield Check(name, ok=True, detail=step())
-        except OgfError as error:
-            yield Check.failed(name, error)
-            return
+    yield from tried(steps)
 
 
 def _steps(ctx: Context, stream: str) -> tuple[Step, ...]:
@@ -83,8 +72,8 @@ def _steps(ctx: Context, stream: str) -> tuple[Step, ...]:
 def _file_steps(ctx: Context, location: str) -> tuple[Step, ...]:
     store = open_store(ctx.settings, location)
     if isinstance(store, LocalStore):
-        return (("folder", lambda: _folder(store)),)
-    return (_token_step(ctx, STORAGE_SCOPE), ("exports", lambda: _listed(ctx, store)))
+        return (("folder", lambda: folder(store)), ("exports", lambda: listed(ctx, store)))
+    return (_token_step(ctx, STORAGE_SCOPE), ("exports", lambda: listed(ctx, store)))
 
 
 def _token_step(ctx: Context, scope: str) -> Step:
@@ -176,37 +165,3 @@ def _query(ctx: Context) -> str:
     raise SourceError(
         "there is no scope to query", error_class=ErrorClass.NOT_FOUND, hint="set cost_query.scopes"
     )
-
-
-def _listed(ctx: Context, store: ObjectStore) -> str:
-    page = ask(ctx, store, store.list_page, "")
-    if not page.objects and not page.folders:
-        raise _nothing(store.root)
-    more = " on the first page" if page.next else ""
-    return f"{store.root} lists {len(page.folders)} folders and {len(page.objects)} objects{more}"
-
-
-def _nothing(root: str) -> SourceError:
-    return SourceError(
-        f"nothing lies below {root}",
-        error_class=ErrorClass.NOT_FOUND,
-        hint="check the stream's `location`, and that the export writes there",
-    )
-
-
-def _folder(store: LocalStore) -> str:
-    if not store.folder.is_dir():
-        raise SourceError(
-            f"there is no folder {store.folder}",
-            error_class=ErrorClass.NOT_FOUND,
-            hint="check the stream's `location` setting",
-        )
-    if not os.access(store.folder, os.R_OK | os.X_OK):
-        raise SourceError(
-            f"the folder {store.folder} may not be read",
-            error_class=ErrorClass.AUTH,
-            hint="give the user that runs ogf the right to read it",
-        )
-    if next(iter(store.folder.iterdir()), None) is None:
-        raise _nothing(str(store.folder))
-    return f"{store.folder} can be read"

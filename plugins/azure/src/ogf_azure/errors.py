@@ -6,23 +6,22 @@ storage, an HTTP status, or the full name of an exception class.
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 import re
 import ssl
-import time
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from ogf.error_rules import Rule, rules_of
 from ogf.errors import ErrorClass, OgfError, SourceError
 from ogf.hookspecs import Verdict
+from ogf.retry_after import moment, number, seconds, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+rules = partial(rules_of, "ogf_azure")
 
 _OURS = ("azure.", "httpx2.")
 _AUTHENTICATION = "azure.core.exceptions.ClientAuthenticationError"
@@ -63,8 +62,8 @@ class ArmError(Exception):
         self.message = message
         self.headers = {name.lower(): value for name, value in (headers or {}).items()}
         self.where = where
-        sent = _moment(self.headers.get("date", ""))
-        self.skew = 0.0 if sent is None else time.time() - sent
+        sent = moment(self.headers.get("date", ""))
+        self.skew = 0.0 if sent is None else (utc_now() - sent).total_seconds()
         named = f"HTTP {status}" if code in ("", str(status)) else f"HTTP {status} {code}"
         super().__init__(f"{named}: {message}" if message else named)
 
@@ -78,24 +77,6 @@ class TokenError(ArmError):
 
 def _again(kind: type[ArmError], where: str, *said: Any) -> ArmError:
     return kind(*said, where=where)
-
-
-class Rule(NamedTuple):
-    """One row of errors.csv."""
-
-    code: str
-    error_class: ErrorClass
-    restart: bool
-    hint: str
-
-
-@cache
-def rules() -> dict[str, Rule]:
-    with files("ogf_azure").joinpath("data", "errors.csv").open(encoding="utf-8") as table:
-        return {
-            row["code"]: Rule(row["code"], ErrorClass(row["class"]), row["restart"] == "yes", row["hint"])
-            for row in csv.DictReader(table)
-        }
 
 
 def classify(error: BaseException) -> Verdict | None:
@@ -191,37 +172,21 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     for name, value in headers.items():
         folded = name.lower()
         if folded == "retry-after":
-            waits.append(_seconds(value, dates=True))
+            waits.append(seconds(value))
         elif folded in {"retry-after-ms", "x-ms-retry-after-ms"}:
-            seconds = _seconds(value)
-            waits.append(None if seconds is None else seconds / 1000)
+            milliseconds = number(value)
+            waits.append(None if milliseconds is None else milliseconds / 1000)
         elif _THROTTLED.fullmatch(folded):
-            waits.append(_seconds(value))
+            waits.append(number(value))
     return max((wait for wait in waits if wait is not None), default=None)
 
 
-def _seconds(text: str, *, dates: bool = False) -> float | None:
-    try:
-        seconds = float(text)
-    except ValueError:
-        moment = _moment(text) if dates else None
-        return None if moment is None else max(0.0, moment - time.time())
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-
-def _moment(date: str) -> float | None:
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except ValueError:
-        return None
-
-
 def _skew(error: BaseException) -> str:
-    seconds = error.skew if isinstance(error, ArmError) else 0.0
-    if abs(seconds) < _SKEW:
+    skew = error.skew if isinstance(error, ArmError) else 0.0
+    if abs(skew) < _SKEW:
         return ""
-    direction = "ahead of" if seconds > 0 else "behind"
-    return f"this machine's clock is {abs(seconds) / 60:.0f} minutes {direction} the server's"
+    direction = "ahead of" if skew > 0 else "behind"
+    return f"this machine's clock is {abs(skew) / 60:.0f} minutes {direction} the server's"
 
 
 def _lineage(error: BaseException) -> list[str]:

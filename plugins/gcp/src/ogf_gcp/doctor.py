@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
+from ogf.checks import folder, listed, tried
 from ogf.errors import ErrorClass, OgfError, SourceError
 from ogf.files.store import LocalStore
 from ogf.hookspecs import Check
@@ -16,15 +16,13 @@ from ogf_gcp.settings import billing_table, carbon_table, focus_table, query_pro
 from ogf_gcp.storage_read import open_session, read_client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from ogf.files.store import ObjectStore
+    from ogf.checks import Step
     from ogf.hookspecs import Context
     from ogf_gcp.names import TableName
     from ogf_gcp.settings import GcpSettings
 
-    # A step says what it found, or raises.
-    Step = tuple[str, Callable[[], str]]
 
 _TABLES: dict[str, Callable[[GcpSettings], TableName]] = {
     "carbon": carbon_table,
@@ -58,16 +56,7 @@ def check(ctx: Context, stream: str) -> Iterator[Check]:
     except OgfError as error:
         yield Check.failed("settings", error)
         return
-    yield from _run(steps)
-
-
-def _run(steps: Iterable[Step]) -> Iterator[Check]:
-    for name, step in steps:
-        try:
-            yield Check(name, ok=True, detail=step())
-        except OgfError as error:
-            yield Check.failed(name, error)
-            return
+    yield from tried(steps)
 
 
 def _steps(ctx: Context, stream: str) -> tuple[Step, ...]:
@@ -76,10 +65,10 @@ def _steps(ctx: Context, stream: str) -> tuple[Step, ...]:
         return (*_caller_steps(ctx), *_table_steps(ctx, stream))
     if location.lower().startswith("gs:"):
         # The client needs credentials itself, so it is opened only after they were tried.
-        return (*_caller_steps(ctx), ("exports", lambda: _listed(ctx, open_store(ctx.settings, location))))
+        return (*_caller_steps(ctx), ("exports", lambda: listed(ctx, open_store(ctx.settings, location))))
     store = open_store(ctx.settings, location)
     if isinstance(store, LocalStore):
-        return (("folder", lambda: _folder(store)), ("exports", lambda: _data(store)))
+        return (("folder", lambda: folder(store)), ("exports", lambda: _data(store)))
     raise AssertionError(location)  # settings accept nothing else
 
 
@@ -191,34 +180,6 @@ def _reference(name: TableName) -> Any:
 
 def _uri(name: TableName) -> str:
     return f"bigquery://{name}"
-
-
-def _listed(ctx: Context, store: ObjectStore) -> str:
-    page = ctx.call(store.list_page, "")
-    if not page.objects and not page.folders:
-        raise SourceError(
-            f"nothing lies below {store.root}",
-            error_class=ErrorClass.NOT_FOUND,
-            hint="check the stream's `location`, and that the export writes there",
-        )
-    more = " on the first page" if page.next else ""
-    return f"{store.root} lists {len(page.folders)} folders and {len(page.objects)} objects{more}"
-
-
-def _folder(store: LocalStore) -> str:
-    if not store.folder.is_dir():
-        raise SourceError(
-            f"there is no folder {store.folder}",
-            error_class=ErrorClass.NOT_FOUND,
-            hint="check the stream's `location` setting",
-        )
-    if not os.access(store.folder, os.R_OK | os.X_OK):
-        raise SourceError(
-            f"the folder {store.folder} may not be read",
-            error_class=ErrorClass.AUTH,
-            hint="give the user that runs ogf the right to read it",
-        )
-    return f"{store.folder} can be read"
 
 
 def _data(store: LocalStore) -> str:

@@ -5,20 +5,18 @@ A code is a reason (of BigQuery, Cloud Storage or OAuth) or, where no known reas
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import ssl
-import time
 from collections.abc import Mapping
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from ogf.error_rules import Rule, rules_of
 from ogf.errors import ErrorClass, SourceError
 from ogf.hookspecs import Verdict
+from ogf.retry_after import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,29 +24,13 @@ if TYPE_CHECKING:
 # A job that failed for one of these is dead: asking for it again gives the same error. It needs a new id.
 JOB_REASONS = frozenset({"jobBackendError", "jobInternalError", "jobRateLimitExceeded"})
 
+rules = partial(rules_of, "ogf_gcp")
+
 _REFRESH_ERROR = "google.auth.exceptions.RefreshError"
 _OURS = ("google.", "requests.")
 _LONGEST = 300
 # How google.api_core begins the text of an error: "404 GET https://…: ".
 _CALL = re.compile(r"^\d{3} (GET|POST|PUT|PATCH|DELETE) \S+: ")
-
-
-class Rule(NamedTuple):
-    """One row of errors.csv. `code` is a reason or the full name of an exception class."""
-
-    code: str
-    error_class: ErrorClass
-    restart: bool
-    hint: str
-
-
-@cache
-def rules() -> dict[str, Rule]:
-    with files("ogf_gcp").joinpath("data", "errors.csv").open(encoding="utf-8") as table:
-        return {
-            row["code"]: Rule(row["code"], ErrorClass(row["class"]), row["restart"] == "yes", row["hint"])
-            for row in csv.DictReader(table)
-        }
 
 
 def classify(error: BaseException) -> Verdict | None:
@@ -154,12 +136,6 @@ def _description(answer: Mapping[str, Any]) -> str:
 
 
 def _retry_after(error: BaseException) -> float | None:
-    """Seconds the server asked us to wait: `Retry-After` is a number of seconds or an HTTP date."""
+    """Seconds the server asked us to wait."""
     headers = getattr(getattr(error, "response", None), "headers", None)
-    text = headers.get("Retry-After", "") if isinstance(headers, Mapping) else ""
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
-        return None
+    return seconds(headers.get("Retry-After", "")) if isinstance(headers, Mapping) else None

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import unquote, urlsplit
 
-from ogf.errors import ConfigError, SourceError
-from ogf.files.store import File, Listing, LocalStore, Object, changed
+from ogf.errors import ConfigError
+from ogf.files.location import bucket_and_prefix, local, scheme
+from ogf.files.store import Listing, Object, saved
 from ogf_gcp.errors import located
 from ogf_gcp.session import storage_client
 
 if TYPE_CHECKING:
-    from ogf.files.store import ObjectStore
+    from pathlib import Path
+
+    from ogf.files.store import File, ObjectStore
     from ogf_gcp.settings import GcpSettings
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters at least: `C:` is a drive
 _ACCEPTED = "write gs://bucket/prefix, or the path of a local folder"
 _FIELDS = "nextPageToken,prefixes,items(name,generation,size,updated)"
 _MOST = 1000  # what Cloud Storage lists at once
@@ -34,14 +31,11 @@ _HINTS = {
 
 def open_store(settings: GcpSettings, location: str) -> ObjectStore:
     """Open where a stream's files lie: `gs://bucket/prefix` or a local folder, as a path or a file:// URI."""
-    found = _SCHEME.match(location)
-    match found.group(1).lower() if found else "":
-        case "":
-            return LocalStore(Path(location))
-        case "file":
-            return LocalStore(_folder(location))
+    match scheme(location):
+        case "" | "file":
+            return local(location, accepted=_ACCEPTED)
         case "gs":
-            bucket, prefix = _split(location)
+            bucket, prefix = bucket_and_prefix(location, accepted=_ACCEPTED)
             return GsStore(
                 storage_client(settings),
                 bucket,
@@ -49,28 +43,12 @@ def open_store(settings: GcpSettings, location: str) -> ObjectStore:
                 page_size=min(settings.page_size, _MOST),
                 timeout=settings.request_timeout,
             )
-        case scheme:
+        case other:
             raise ConfigError(
-                f"{scheme}:// is no place that Google Cloud exports are read from",
+                f"{other}:// is no place that Google Cloud exports are read from",
                 where=location,
                 hint=_ACCEPTED,
             )
-
-
-def _folder(location: str) -> Path:
-    parts = urlsplit(location)
-    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        raise ConfigError("a file:// location names no absolute folder", where=location, hint=_ACCEPTED)
-    return Path(unquote(parts.path))
-
-
-def _split(location: str) -> tuple[str, str]:
-    """Bucket and prefix. Not by `urlsplit`: `?` and `#` are letters like any other in a name."""
-    _, marker, rest = location.partition("://")
-    bucket, _, prefix = rest.partition("/")
-    if not marker or not bucket:
-        raise ConfigError("the Cloud Storage location names no bucket", where=location, hint=_ACCEPTED)
-    return bucket, prefix.strip("/")
 
 
 class GsStore:
@@ -120,18 +98,7 @@ class GsStore:
             return body
 
     def download(self, key: str, etag: str, folder: Path) -> File:
-        uri = self.uri(key)
-        handle, name = tempfile.mkstemp(dir=folder)
-        path = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                self._save(key, etag, file)
-        except BaseException as error:
-            path.unlink()
-            if isinstance(error, SourceError) and error.restart:
-                raise changed(uri) from error
-            raise
-        return File(path, uri, etag, owned=True)
+        return saved(self.uri(key), etag, folder, lambda file: self._save(key, etag, file))
 
     def uri(self, key: str) -> str:
         return f"gs://{self.bucket}/{self.prefix}{key}"
