@@ -15,6 +15,8 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ogf.files.sample import put
+from ogf.window import Month
 from ogf_aws import demo_carbon
 
 if TYPE_CHECKING:
@@ -206,18 +208,18 @@ def write_exports(folder: Path) -> dict[str, Any]:
 
     with duckdb.connect(config={"threads": 1}) as connection, tempfile.TemporaryDirectory() as scratch:
         connection.execute("SET enable_progress_bar = false")
-        first, after = (f"{month}-01" for month in (MONTHS[0], _following(MONTHS[-1])))
+        first, after = (f"{month}-01" for month in (MONTHS[0], Month.parse(MONTHS[-1]).plus(1)))
         usage = _USAGE.replace(":first", first).replace(":after", after)
         connection.execute(_KINDS + _PLACES + usage + _ITEMS.replace(":payer", PAYER))
         for month in MONTHS:
             _write_month(connection, folder / REPORT, month, Path(scratch))
-        months = {month: _following(month) for month in MONTHS}
-        carbon = demo_carbon.write(connection, folder / demo_carbon.EXPORT, months, payer=PAYER, put=_put)
+        months = {month: str(Month.parse(month).plus(1)) for month in MONTHS}
+        carbon = demo_carbon.write(connection, folder / demo_carbon.EXPORT, months, payer=PAYER)
     return {"cur": {"location": str(folder / REPORT)}, "carbon": carbon}
 
 
 def _write_month(connection: duckdb.DuckDBPyConnection, report: Path, month: str, scratch: Path) -> None:
-    period = f"{month}-01-{_following(month)}-01".replace("-", "")
+    period = f"{month}-01-{Month.parse(month).plus(1)}-01".replace("-", "")
     period = f"{period[:8]}-{period[8:]}"
     bodies = [_body(connection, month, part, scratch) for part in range(_FILES_PER_MONTH)]
     assembly = str(uuid.UUID(hashlib.md5(b"".join(bodies), usedforsecurity=False).hexdigest()))
@@ -236,9 +238,9 @@ def _write_month(connection: duckdb.DuckDBPyConnection, report: Path, month: str
     text = json.dumps(manifest, indent=2).encode()
     delivery = report / period
     for name, body in zip(names, bodies, strict=True):
-        _put(delivery / assembly / name, gzip.compress(body, mtime=0))
-    _put(delivery / assembly / f"{REPORT}-Manifest.json", text)
-    _put(delivery / f"{REPORT}-Manifest.json", text)  # last, as AWS does: what it names is there
+        put(delivery / assembly / name, gzip.compress(body, mtime=0))
+    put(delivery / assembly / f"{REPORT}-Manifest.json", text)
+    put(delivery / f"{REPORT}-Manifest.json", text)  # last, as AWS does: what it names is there
 
 
 def _body(connection: duckdb.DuckDBPyConnection, month: str, part: int, scratch: Path) -> bytes:
@@ -250,18 +252,3 @@ def _body(connection: duckdb.DuckDBPyConnection, month: str, part: int, scratch:
         f"TO '{path}' (FORMAT csv, HEADER)"
     )
     return path.read_bytes()
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all, unless it is there already: a file that is touched looks changed."""
-    if path.is_file() and path.read_bytes() == content:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
-
-
-def _following(month: str) -> str:
-    year, number = map(int, month.split("-"))
-    return f"{year + number // 12}-{number % 12 + 1:02d}"

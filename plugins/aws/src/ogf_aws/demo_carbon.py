@@ -14,8 +14,9 @@ import uuid
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from ogf.files.sample import put
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     import duckdb
@@ -75,7 +76,6 @@ def write(
     months: dict[str, str],
     *,
     payer: str,
-    put: Callable[[Path, bytes], None],
 ) -> dict[str, str]:
     """Write the export of these months (month → the following one) from the connection's table `usage`.
 
@@ -88,7 +88,7 @@ def write(
         figures = connection.execute(_FIGURES.replace(":month", month)).fetchall()
         for version in (NEWEST, OLDER) if month == first else (NEWEST,):
             body = gzip.compress(_body(figures, month, after, version, payer), mtime=0)
-            _deliver(folder, PurePosixPath(f"carbon_model_version={version}/usage_period={month}"), body, put)
+            _deliver(folder, PurePosixPath(f"carbon_model_version={version}/usage_period={month}"), body)
     return {"location": str(folder)}
 
 
@@ -105,7 +105,7 @@ def _body(figures: list[tuple[object, ...]], month: str, after: str, version: st
     return text.getvalue().encode()
 
 
-def _deliver(folder: Path, place: PurePosixPath, body: bytes, put: Callable[[Path, bytes], None]) -> None:
+def _deliver(folder: Path, place: PurePosixPath, body: bytes) -> None:
     name = f"{EXPORT}-00001.csv.gz"
     execution = str(uuid.UUID(hashlib.md5(body, usedforsecurity=False).hexdigest()))
     manifest = {

@@ -21,6 +21,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ogf.files.sample import put
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -162,9 +164,9 @@ def _write_month(container: Path, month: str) -> None:
         },
         "blobs": [{"blobName": blob, "byteCount": len(packed), "dataRowCount": len(lines)}],
     }
-    _put(container / blob, packed)
+    put(container / blob, packed)
     # Last: what it names is there.
-    _put(container / delivery / "manifest.json", json.dumps(manifest, indent=2).encode())
+    put(container / delivery / "manifest.json", json.dumps(manifest, indent=2).encode())
 
 
 def _rows(month: str) -> Iterator[dict[str, Any]]:
@@ -288,13 +290,3 @@ def _days(month: str) -> list[date]:
     first = date.fromisoformat(f"{month}-01")
     days = (first + timedelta(days=number) for number in range(31))
     return [day for day in days if day.month == first.month]
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all, unless it is there already: a file that is touched looks changed."""
-    if path.is_file() and path.read_bytes() == content:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)

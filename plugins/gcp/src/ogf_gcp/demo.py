@@ -12,6 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ogf.files.sample import put
+from ogf.window import Month
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -188,15 +191,15 @@ def write_exports(folder: Path) -> dict[str, Any]:
 
     with duckdb.connect(config={"threads": 1}) as connection, tempfile.TemporaryDirectory() as scratch:
         connection.execute("SET enable_progress_bar = false")
-        first, after = (f"{month}-01" for month in (MONTHS[0], _following(MONTHS[-1])))
+        first, after = (f"{month}-01" for month in (MONTHS[0], Month.parse(MONTHS[-1]).plus(1)))
         usage = _USAGE.replace(":first", first).replace(":after", after)
         connection.execute(_KINDS + _PLACES + usage + _LINES)
         part = Path(scratch) / "part"
         for month in MONTHS:
             table = _copied(connection, _CARBON, month, part, "FORMAT parquet")
-            _put(folder / "carbon" / month / f"{_SHARD}.parquet", table)
+            put(folder / "carbon" / month / f"{_SHARD}.parquet", table)
             lines = _copied(connection, _BILLING, month, part, "FORMAT json")
-            _put(folder / "billing" / month / f"{_SHARD}.json.gz", gzip.compress(lines, mtime=0))
+            put(folder / "billing" / month / f"{_SHARD}.json.gz", gzip.compress(lines, mtime=0))
     return {name: {"location": str(folder / name)} for name in ("carbon", "billing")}
 
 
@@ -210,18 +213,3 @@ def _copied(connection: duckdb.DuckDBPyConnection, query: str, month: str, path:
     query = query.replace(":sku_id", f"concat_ws('-', {number}[1:4], {number}[5:8], {number}[9:12])")
     connection.execute(f"COPY ({query}) TO '{path}' ({options})")
     return path.read_bytes()
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all, unless it is there already: a file that is touched looks changed."""
-    if path.is_file() and path.read_bytes() == content:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
-
-
-def _following(month: str) -> str:
-    year, number = map(int, month.split("-"))
-    return f"{year + number // 12}-{number % 12 + 1:02d}"
