@@ -187,7 +187,7 @@ class TestTotals:
 
     grams = st.integers(0, 10**9)
 
-    @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(scopes=st.lists(st.none() | grams, min_size=5, max_size=5), total=st.booleans())
     def test_whatever_is_given_each_method_sums_to_its_total(self, tmp_path_factory, scopes, total):
         one, two_l, two_m, three_l, three_m = scopes

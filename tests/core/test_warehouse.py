@@ -117,10 +117,18 @@ def test_a_newer_warehouse_is_refused(cloud, db):
         cloud.run(db)
 
 
-def test_an_older_or_a_foreign_file_is_not_read_but_explained(db):
-    duckdb.connect(str(db)).close()
-    with pytest.raises(WarehouseError, match="not written by ogf"), WarehouseFile(db).reading():
+def test_an_older_or_a_foreign_file_is_not_read_but_explained(db, tmp_path):
+    with duckdb.connect(str(tmp_path / "foreign.duckdb")) as connection:
+        connection.execute("CREATE TABLE theirs (a INTEGER)")
+    with (
+        pytest.raises(WarehouseError, match="not written by ogf"),
+        WarehouseFile(tmp_path / "foreign.duckdb").reading(),
+    ):
         pass
+    duckdb.connect(str(db)).close()  # as a run leaves it that is killed at its very beginning
+    with pytest.raises(WarehouseError, match="was interrupted") as caught, WarehouseFile(db).reading():
+        pass
+    assert "`ogf run`" in caught.value.hint
     with WarehouseFile(db).writing() as connection:
         connection.execute("UPDATE ogf_schema SET version = 0")
         connection.execute("DELETE FROM ogf_schema")

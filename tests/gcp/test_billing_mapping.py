@@ -95,7 +95,7 @@ def test_a_row_of_use(load):
 @pytest.mark.parametrize(
     ("cost_type", "charge"),
     [("regular", "Usage"), ("tax", "Tax"), ("adjustment", "Adjustment"), ("rounding_error", "Adjustment"),
-     ("something new", None), (None, None)],
+     ("something new", None), (None, "Usage")],
 )  # fmt: skip
 def test_charge_categories(load, cost_type, charge):
     warehouse, result = load(billing_row(cost_type=cost_type, credits=[credit("-1")]))

@@ -185,6 +185,65 @@ class TestLocal:
         assert "files of 0 bytes were passed over: empty.csv" in said
         assert "there is not one row in march.csv" in said
 
+    def test_files_that_are_passed_over_are_named(self, folder, local):
+        by_several(folder)
+        for name in ("table.tsv", "_SUCCESS", "notes.md", ".hidden", "january/manifest.json.txt"):
+            (folder / name).write_text("x")
+        result = local("carbon").run()
+        assert (result.status, result.count("loaded")) == ("succeeded", 2)
+        (said,) = (text for text in result.notices if "passed over" in text)
+        assert said.endswith(": table.tsv")
+
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_a_numbered_export_needs_no_ending(self, folder, local, packed):
+        text = "".join(json.dumps(row) + "\n" for row in nested(months())).encode()
+        folder.mkdir()
+        (folder / "carbon-000000000000").write_bytes(gzip.compress(text) if packed else text)
+        assert local("carbon").run().status == "succeeded"
+        assert local("carbon").query(SUMS) == EXPECTED
+
+    def test_exports_that_are_named_by_time_are_not_the_parts_of_one(self, folder, local):
+        for name in (
+            "billing-202601310600.jsonl",
+            "billing-202602280600.jsonl",
+            "billing-1770000000000.jsonl",
+        ):
+            write_lines(folder / name, [billing_row()])
+        result = local("billing").run()
+        assert (result.status, result.rows) == ("succeeded", 1)
+        write_lines(folder / "billing-000000000000.jsonl", [billing_row(cost="7")] * 2)
+        write_lines(folder / "billing-000000000001.jsonl", [billing_row(cost="7")])
+        assert local("billing").run().rows == 4
+
+    def test_rows_that_two_exports_tell_in_other_words_are_noticed(self, folder, local):
+        write_lines(folder / "a.jsonl", [billing_row(), billing_row(cost="3")])
+        write_lines(folder / "b.jsonl", [billing_row(project__name="Renamed"), billing_row(cost="0")])
+        result = local("billing").run()
+        assert (result.status, result.rows) == ("succeeded", 4)
+        (said,) = (text for text in result.notices if "look like" in text)
+        assert "of its rows 1 look like rows of another of its files" in said
+
+    def test_two_exports_of_one_month_with_other_figures_are_named(self, folder, local):
+        names = [f"service {number}" for number in range(12)]
+        for file, changed in (("2026-02-15.jsonl", 0), ("2026-03-15.jsonl", 1)):
+            rows = [
+                carbon_row(1.0 + changed * (name == names[0]), service__description=name) for name in names
+            ]
+            write_lines(folder / file, rows)
+        result = local("carbon").run()
+        assert (result.status, result.rejected) == ("partial", 2)
+        (notice,) = result.partitions[0].notices
+        assert "/2026-02-15.jsonl, file://" in notice
+        assert "keep the newest only" in notice
+        write_lines(
+            folder / "2026-03-15.jsonl",
+            [carbon_row(9.0, 9.0, 9.0, 9.0, service__description=name) for name in names],
+        )
+        failed = local("carbon").run()
+        assert failed.status == "failed"
+        assert "/2026-03-15.jsonl" in failed.message
+        assert "keep the newer export only" in failed.hint
+
     def test_a_file_that_may_not_be_read_fails_alone(self, folder, local, monkeypatch):
         by_several(folder)
         shut = folder / "january" / "a.parquet"

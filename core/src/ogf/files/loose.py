@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from ogf.window import Window
 
 # What numbers the files of one export, as BigQuery, Spark and Azure do: `usage-000000000012.parquet`,
-# `part-00003.csv.gz`, `part_1_0001.csv`.
-SHARD = r"(\d{12}|part-\d{5}[^/]*|part_\d+(_\d+)?)(\.[A-Za-z.]+)?$"
-DATA_NAME = re.compile(r"\.(csv|json|jsonl|ndjson)(\.gz|\.zip)?$|\.(zip|gz|parquet)$", re.IGNORECASE)
+# `part-00003.csv.gz`, `part_1_0001.csv`. Twelve digits that begin with a year are a date.
+SHARD = r"(0{4}\d{8}|part-\d{5}[^/]*|part_\d+(_\d+)?)(\.[A-Za-z.]+)?$"
+DATA_NAME = re.compile(
+    r"\.(csv|json|jsonl|ndjson)(\.gz|\.zip)?$|\.(zip|gz|parquet)$|0{4}\d{8}$", re.IGNORECASE
+)
+# What tools leave beside the data: `_SUCCESS`, `.crc`, manifests and notes.
+_ASIDE = re.compile(r"(^|/)[._][^/]*$|manifest|readme|\.(md|crc|sql)$", re.IGNORECASE)
 
 
 class Months(NamedTuple):
@@ -46,8 +50,8 @@ class Months(NamedTuple):
 
 
 def data_files(ctx: Context, store: ObjectStore) -> Iterator[Object]:
-    """Every data file below the store's root, whatever the folders between."""
-    folders, empty = deque([""]), []
+    """Every data file below the store's root, whatever the folders between. What was passed over is noted."""
+    folders, empty, unknown = deque([""]), [], []
     while folders:
         listing = walk(ctx, store, folders.popleft())
         for item in listing.objects:
@@ -56,9 +60,15 @@ def data_files(ctx: Context, store: ObjectStore) -> Iterator[Object]:
                     yield item
                 else:
                     empty.append(item.key)
+            elif not _ASIDE.search(item.key):
+                unknown.append(item.key)
         folders.extend(listing.folders)
     if empty:
         ctx.note(f"{store.root}: files of 0 bytes were passed over: {_some(empty)}")
+    if unknown:
+        ctx.note(
+            f"{store.root}: passed over, because their names end in nothing that is read here: {_some(unknown)}"
+        )
 
 
 def loose_partitions(

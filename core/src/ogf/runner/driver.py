@@ -240,6 +240,11 @@ class Driver:
             self.result.notices.append(
                 f"{' '.join(work.key)}: {published.repeated:,} rows that several of its files hold count once"
             )
+        if published.alike:
+            self.result.notices.append(
+                f"{' '.join(work.key)}: of its rows {published.alike:,} look like rows of another of its files, but "
+                "for names, labels or columns that one of them lacks; if they are the same usage, keep only one file"
+            )
         if published.zeros:
             self.result.notices.append(
                 f"{' '.join(work.key)}: {published.zeros:,} rows of zero emissions were left out (drop_zero_emissions)"

@@ -15,6 +15,8 @@ from ogf.runner.failpoints import passing
 from ogf.warehouse import facts, ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
     from sqlmodel import Session
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ogf.runner.spool import SegmentFacts
 
 _MOST_DIFFERING = 0.5
+_KEEP_ONE = ": of exports of one month that differ, keep the newest only"
 
 
 class TooManyRefused(SourceError):
@@ -90,6 +93,7 @@ class Published:
     unmapped: dict[str, dict[str, int]]
     reasons: Counter[str]
     repeated: int = 0
+    alike: int = 0
     zeros: int = 0
 
 
@@ -123,20 +127,24 @@ def publish(
             )
         notices = extracted.notices(planned.partition) + _unmapped_regions(extracted)
         reasons = extracted.reasons()
-        repeated = 0
+        repeated = alike = 0
+        twins_in: list[str] = []
         if planned.partition.overlapping:
             repeated = facts.collapse_overlap(connection, load.load_id)
+            alike = facts.count_alike(connection, load.load_id)
             rows -= repeated
         if stream.unique_ids:
-            collapsed, differing = facts.collapse_duplicates(connection, load.load_id)
-            rows -= collapsed + differing
-            rejected += differing
-            if collapsed:
-                notices.append(f"duplicates: {collapsed:,} rows were there twice and are kept once")
-            if differing:
-                reasons[facts.DIFFERING] += differing
+            twins = facts.collapse_duplicates(connection, load.load_id)
+            rows -= twins.collapsed + twins.differing
+            rejected += twins.differing
+            if twins.collapsed:
+                notices.append(f"duplicates: {twins.collapsed:,} rows were there twice and are kept once")
+            if twins.differing:
+                reasons[facts.DIFFERING] += twins.differing
+                twins_in = twins.sources
             # One such pair may be much of a small month, and says nothing of how the rest was read.
-            check_rejects(extracted, rows, rejected, reasons, limit=max(max_reject_share, _MOST_DIFFERING))
+            limit = max(max_reject_share, _MOST_DIFFERING)
+            check_rejects(extracted, rows, rejected, reasons, limit=limit, twins_in=twins_in)
         old = planned.state.load_id if planned.state else None
         zeros = facts.drop_zero_emissions(connection, load.load_id) if drop_zero_emissions else 0
         rows -= zeros
@@ -148,7 +156,8 @@ def publish(
             accounts = ", ".join(extracted.withheld)
             notices.append(f"withheld: {accounts} may not be read; {kept:,} rows of the last load are kept")
         if rejected:
-            notices.append(f"rejected: {rejected:,} rows are in quarantine ({_top(reasons)})")
+            where = f", in {_first(twins_in)}{_KEEP_ONE * (len(twins_in) > 1)}" if twins_in else ""
+            notices.append(f"rejected: {rejected:,} rows are in quarantine ({_top(reasons)}){where}")
         add_up(connection, str(load.load_id))
         _flip(
             session,
@@ -162,25 +171,37 @@ def publish(
         )
         passing("publish.inside")
     passing("publish.after")
-    return Published(rows, rejected, notices, _by_kind(extracted.unmapped()), reasons, repeated, zeros)
+    return Published(rows, rejected, notices, _by_kind(extracted.unmapped()), reasons, repeated, alike, zeros)
 
 
 def check_rejects(
-    extracted: Extracted, rows: int, rejected: int, reasons: Counter[str], *, limit: float
+    extracted: Extracted,
+    rows: int,
+    rejected: int,
+    reasons: Counter[str],
+    *,
+    limit: float,
+    twins_in: Sequence[str] = (),
 ) -> None:
     """Refuse a partition of which too large a share was refused: it is more likely misread than bad."""
     if rejected > limit * (rows + rejected):
-        first, *others = extracted.refused_in or [""]
-        where = f", in {first}" * bool(first) + f" and {len(others)} more" * bool(others)
+        sources = list(dict.fromkeys((*extracted.refused_in, *twins_in)))
+        where = f", in {_first(sources)}" if sources else ""
         outline = f"{rejected:,} of {rows + rejected:,} rows were refused, more than {limit * 100:g} %"
         error = TooManyRefused(
             f"{outline} ({_top(reasons)}){where}",
             error_class=ErrorClass.BAD_REQUEST,
-            hint="mend the file, export it again, or take it out if it does not belong here; "
+            hint="the same month may have been exported twice, with other figures: keep the newer export only"
+            if len(twins_in) > 1
+            else "mend the file, export it again, or take it out if it does not belong here; "
             "runner.max_reject_share says how large a share may be left out",
         )
         error.outline = outline
         raise error
+
+
+def _first(sources: Sequence[str]) -> str:
+    return ", ".join(sources[:2]) + (f" and {len(sources) - 2} more" if len(sources) > 2 else "")
 
 
 def _top(reasons: Counter[str]) -> str:

@@ -5,7 +5,7 @@ All run on a connection whose transaction the caller holds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogf.files.loose import SHARD
 from ogf.files.table import literal, parquet
@@ -80,18 +80,22 @@ def copy(connection: duckdb.DuckDBPyConnection, *, old: int, new: int) -> None:
         )
 
 
-def collapse_duplicates(connection: duckdb.DuckDBPyConnection, load_id: int) -> tuple[int, int]:
-    """Enforce one row per `activity_id`: equal rows collapse, differing ones go to quarantine.
+class Duplicates(NamedTuple):
+    """Rows of equal `activity_id`: how many were dropped, how many quarantined, and the files of the latter."""
 
-    Returns:
-        (rows collapsed, rows quarantined)
-    """
+    collapsed: int
+    differing: int
+    sources: list[str]
+
+
+def collapse_duplicates(connection: duckdb.DuckDBPyConnection, load_id: int) -> Duplicates:
+    """Enforce one row per `activity_id`: equal rows collapse, differing ones go to quarantine."""
     # The ids that occur twice first: few, as a rule, so that the windows are over few rows.
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE twins AS "
         "WITH several AS (SELECT activity_id FROM activity_log WHERE load_id = $load_id GROUP BY ALL "
         "    HAVING count(*) > 1), "
-        "rows AS (SELECT rowid AS twin, activity_id, hash(a) AS content FROM activity_log AS a "
+        "rows AS (SELECT rowid AS twin, activity_id, source, hash(a) AS content FROM activity_log AS a "
         "    WHERE load_id = $load_id AND activity_id IN (FROM several)) "
         "SELECT *, row_number() OVER (PARTITION BY activity_id, content ORDER BY twin) AS nth, "
         "min(content) OVER (PARTITION BY activity_id) <> max(content) OVER (PARTITION BY activity_id) AS differ "
@@ -106,10 +110,32 @@ def collapse_duplicates(connection: duckdb.DuckDBPyConnection, load_id: int) -> 
         "DELETE FROM activity_log WHERE rowid IN (SELECT twin FROM twins WHERE differ OR nth > 1)"
     )
     row = connection.execute(
-        "SELECT count(*) FILTER (NOT differ AND nth > 1), count(*) FILTER (differ) FROM twins"
+        "SELECT count(*) FILTER (NOT differ AND nth > 1), count(*) FILTER (differ), "
+        "coalesce(list_sort(list(DISTINCT source) FILTER (differ AND source IS NOT NULL)), []) FROM twins"
     ).fetchone()
     connection.execute("DROP TABLE twins")
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+    return Duplicates(*row) if row else Duplicates(0, 0, [])
+
+
+# What one usage has in common in two exports that tell it with other columns, names or labels.
+_LIKENESS = (
+    "billing_account_id, account_id, service, usage_type, operation, charge_category, period_start, period_end, "
+    "quantity, cost, currency, emissions_kgco2e, provider_scope, accounting"
+)
+_EXPORT = f"regexp_replace(source, {literal(SHARD)}, '')"
+
+
+def count_alike(connection: duckdb.DuckDBPyConnection, load_id: int) -> int:
+    """Count the rows of a load that look like rows of another export in it, and may count twice."""
+    row = connection.execute(
+        "SELECT coalesce(sum(total - most), 0) FROM ("
+        "SELECT sum(n) AS total, max(n) AS most FROM ("
+        f"SELECT {_LIKENESS}, {_EXPORT} AS export, count(*) AS n FROM activity_log "
+        "WHERE load_id = ? AND (cost <> 0 OR emissions_kgco2e <> 0) GROUP BY ALL"
+        f") GROUP BY {_LIKENESS} HAVING count(*) > 1)",
+        [load_id],
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def collapse_overlap(connection: duckdb.DuckDBPyConnection, load_id: int) -> int:
@@ -121,12 +147,11 @@ def collapse_overlap(connection: duckdb.DuckDBPyConnection, load_id: int) -> int
         rows dropped
     """
     told = ", ".join(name for name in plugin_columns() if name != "source")
-    export = f"regexp_replace(source, {literal(SHARD)}, '')"
     row = connection.execute(
         "DELETE FROM activity_log WHERE rowid IN ("
         "WITH several AS (SELECT activity_id FROM activity_log WHERE load_id = $load_id GROUP BY ALL "
         "    HAVING count(*) > 1), "
-        f"rows AS (SELECT rowid AS twin, activity_id, {export} AS export, hash({told}) AS content FROM activity_log "
+        f"rows AS (SELECT rowid AS twin, activity_id, {_EXPORT} AS export, hash({told}) AS content FROM activity_log "
         "    WHERE load_id = $load_id AND activity_id IN (FROM several)), "
         "counted AS (SELECT *, row_number() OVER (PARTITION BY activity_id, content, export ORDER BY twin) AS nth "
         "    FROM rows) "

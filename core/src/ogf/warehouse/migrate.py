@@ -51,10 +51,7 @@ def upgrade(
     steps = shipped() if migrations is None else migrations
     have, newest = schema_version(connection), max(steps)
     _refuse_newer(have, newest, where)
-    if (
-        have == 0
-        and connection.execute("SELECT 1 FROM duckdb_tables() WHERE NOT internal LIMIT 1").fetchone()
-    ):
+    if have == 0 and _has_tables(connection):
         raise _foreign(where)
     connection.begin()
     try:
@@ -92,13 +89,25 @@ def require_current(connection: duckdb.DuckDBPyConnection, *, where: str) -> Non
     have, newest = schema_version(connection), max(shipped())
     _refuse_newer(have, newest, where)
     if have == 0:
-        raise _foreign(where)
+        raise _foreign(where) if _has_tables(connection) else _unmade(where)
     if have < newest:
         raise WarehouseError(
             f"this warehouse has schema {have}, older than this ogf's {newest}",
             where=where,
             hint="the next `ogf run` upgrades it",
         )
+
+
+def _has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
+    return bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE NOT internal LIMIT 1").fetchone())
+
+
+def _unmade(where: str) -> WarehouseError:
+    return WarehouseError(
+        "the warehouse is empty: the run that made it was interrupted",
+        where=where,
+        hint="run `ogf run` again",
+    )
 
 
 def _foreign(where: str) -> WarehouseError:

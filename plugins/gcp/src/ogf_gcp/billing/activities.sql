@@ -4,7 +4,7 @@
 WITH typed AS (
     :source
 ), split AS (
-    SELECT typed.* EXCLUDE (credits, cost), coalesce(place_region, place) AS region,
+    SELECT typed.* EXCLUDE (credits, cost) REPLACE (coalesce(cost_type, 'regular') AS cost_type), coalesce(place_region, place) AS region,
         unnest(list_concat([NULL], coalesce(credits, []))) AS credit,
         unnest(range(len(coalesce(credits, [])) + 1)) AS line, cost AS own_cost
     FROM typed
