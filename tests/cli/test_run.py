@@ -78,7 +78,7 @@ def test_nothing_listed_is_said(place: Place) -> None:
 
 def test_nothing_listed_without_a_window() -> None:
     said = nothing_listed(Window(), load(environ={}))
-    assert said.startswith("the source lists nothing\n  → look at the location")
+    assert said.startswith("the source lists nothing\n  → look at where the configuration says that it lies")
     lately = load(environ={}, overrides={"ingestion.lookback_days": 30})
     assert "the last 30 days" in nothing_listed(Window(), lately)
 

@@ -52,6 +52,23 @@ def test_b112_restatement_replaces_changed_and_vanished_rows(cloud, db, ask):
     assert ask("SELECT count(*) FROM activity_log") == [(2,)], "without history the old load is pruned"
 
 
+@pytest.mark.parametrize("editions", [False, True])
+def test_a_month_that_comes_from_elsewhere_is_told_with_what_to_do(db, editions):
+    cloud = FakeCloud(streams=(Stream("carbon", editions=editions),))
+    january = Month.parse("2026-01")
+    cloud.put("table/2026-01", [[EC2]], version="1", month=january)
+    cloud.put("table/2026-02", [[EC2]], version="1", month=january.plus(1))
+    cloud.run(db)
+    cloud.drop("table/2026-01")
+    cloud.drop("table/2026-02")
+    cloud.put("files/2026-01", [[EC2]], version="1", month=january)
+    first, second = sorted(cloud.run(db).notices)
+    assert second.endswith("table/2026-02: the source does not list it any more; its 1 rows are kept")
+    beside = "count beside those of files/2026-01, which is new"
+    forget = "`ogf forget --provider fake --stream carbon table/2026-01` takes the old ones out"
+    assert (beside in first and first.endswith(forget)) is not editions
+
+
 def test_history_is_kept_where_the_stream_says_so(db, ask):
     cloud = FakeCloud(streams=(Stream("carbon", keeps_history=True),))
     cloud.put("2026-01", [[EC2]], version="1")

@@ -185,6 +185,18 @@ class TestLocal:
         assert "files of 0 bytes were passed over: empty.csv" in said
         assert "there is not one row in march.csv" in said
 
+    @pytest.mark.parametrize("separator", [";", "\t", "|"])
+    def test_fields_that_no_comma_separates_are_told_so(self, folder, local, separator):
+        folder.mkdir()
+        lines = [
+            separator.join(("usage_month", "billing_account_id", "scope1")),
+            separator.join(("2026-01", "A", "1")),
+        ]
+        (folder / "a.csv").write_text("\n".join(lines))
+        result = local("carbon").run()
+        assert result.status == "failed"
+        assert "separated by commas" in result.hint
+
     def test_files_that_are_passed_over_are_named(self, folder, local):
         by_several(folder)
         for name in ("table.tsv", "_SUCCESS", "notes.md", ".hidden", "january/manifest.json.txt"):

@@ -90,7 +90,7 @@ def window(since: Month | None, until: Month | None) -> Window:
 
 def nothing_listed(asked: Window, config: Config) -> str:
     """What to say where the source lists not one partition, and where it was looked for."""
-    where, remedy = "", "look at the location in the configuration; `ogf doctor` tries it"
+    where, remedy = "", "look at where the configuration says that it lies; `ogf doctor` tries it"
     if any(asked):
         where, remedy = f" in the window {asked}", "leave out --since and --until to see what there is"
     elif days := config.settings.ingestion.lookback_days:

@@ -7,6 +7,7 @@ A spelling may be a path, `project.id`: a column of that name, a field of a STRU
 from __future__ import annotations
 
 import csv
+import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,6 +31,7 @@ SQL_TYPES = {
 }
 _FLOATS = ("DOUBLE", "FLOAT")
 _NESTED = ("map", "pairs", "structs")
+_SEPARATOR = "its fields are not separated by commas: export it again with commas between them"
 
 
 class Wanted(NamedTuple):
@@ -87,7 +89,7 @@ def require(table: Table, columns: tuple[Wanted, ...], found: Found, *, hint: st
             ),
             error_class=ErrorClass.BAD_REQUEST,
             where=table.uri,
-            hint=hint,
+            hint=_SEPARATOR if len(table.names) == 1 and re.search(r"[;\t|]", table.names[0]) else hint,
         )
 
 

@@ -174,6 +174,9 @@ class Planner:
         window = self.window_of(name)
         if not any(window):
             self.listing.complete[name] = {item.partition.key for item in planned}
+        begun = {str(item.partition.month): item.partition.key for item in planned if item.state is None}
+        if self.plugin.provider.stream(name).editions:  # of which only one counts anyway
+            begun = {}
         for state in vanished(self.states.get(name, {}), planned, window):
             if state.load_id is None:
                 self.listing.resolved.append(state)
@@ -181,7 +184,7 @@ class Planner:
                 self.listing.vanished.append(state)
                 result.notices.append(
                     f"{name} {state.partition_key}: the source does not list it any more; "
-                    f"its {state.row_count:,} rows are kept"
+                    f"its {state.row_count:,} rows are kept" + _same_month(state, begun.get(str(state.month)))
                 )
 
     def _unchanged(self, item: Planned) -> PartitionOutcome:
@@ -200,3 +203,10 @@ class Planner:
         result.partitions.append(outcome)
         reporter.finished(outcome)
         watch.told(outcome)
+
+
+def _same_month(old: PartitionState, new: str | None) -> str:
+    if old.month is None or new is None:
+        return ""
+    forget = f"`ogf forget --provider {old.provider} --stream {old.stream} {old.partition_key}`"
+    return f" and count beside those of {new}, which is new; if both tell the same, {forget} takes the old ones out"
