@@ -95,13 +95,21 @@ def test_a_row_of_use(load):
 @pytest.mark.parametrize(
     ("cost_type", "charge"),
     [("regular", "Usage"), ("tax", "Tax"), ("adjustment", "Adjustment"), ("rounding_error", "Adjustment"),
-     ("something new", None), (None, "Usage")],
+     ("something new", None), (None, None)],
 )  # fmt: skip
 def test_charge_categories(load, cost_type, charge):
     warehouse, result = load(billing_row(cost_type=cost_type, credits=[credit("-1")]))
     assert result.rejected == 0
     found = warehouse.query("SELECT charge_category, cost FROM activities ORDER BY cost")
     assert found == [("Credit", Decimal(-1)), (charge, Decimal("1.25"))]
+
+
+def test_a_file_without_cost_types_tells_of_usage(load):
+    row = {name: value for name, value in billing_row().items() if name != "cost_type"}
+    warehouse, _ = load(row)
+    assert warehouse.query("SELECT charge_category, vcpu_hours IS NOT NULL FROM activities") == [
+        ("Usage", True)
+    ]
 
 
 class TestCredits:

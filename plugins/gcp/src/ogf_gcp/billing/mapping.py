@@ -39,6 +39,7 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
         source=_DIVISION.part(_rows(table), only),
         physical=files("ogf_gcp.billing").joinpath("physical.sql").read_text(encoding="utf-8"),
         uri=literal(table.uri),
+        otherwise="NULL" if "cost_type" in find(table, _COLUMNS) else "'regular'",
     )
 
 
