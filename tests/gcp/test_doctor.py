@@ -141,6 +141,10 @@ class TestFolder:
     def test_that_is_empty(self, tmp_path):
         assert outcome(reading(tmp_path)) == {"folder": True, "exports": False}
 
+    def test_with_a_numbered_file_that_has_no_ending(self, tmp_path):
+        (tmp_path / "carbon-000000000000").touch()
+        assert outcome(reading(tmp_path)) == {"folder": True, "exports": True}
+
     def test_with_data_files(self, tmp_path):
         (tmp_path / "sub").mkdir()
         (tmp_path / "sub" / "January.Parquet").write_bytes(b"")

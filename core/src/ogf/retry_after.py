@@ -35,7 +35,7 @@ def moment(date: str) -> dt.datetime | None:
 
 def seconds(text: str, *, now: Callable[[], dt.datetime] = utc_now) -> float | None:
     """Seconds to wait, 0 for a date that has passed; None for what is neither a number nor a date."""
-    wait, date = number(text), moment(text)
-    if wait is None and date is not None:
-        wait = max(0.0, (date - now()).total_seconds())
+    wait = number(text)
+    if wait is None and (date := moment(text)) is not None:
+        return max(0.0, (date - now()).total_seconds())
     return wait

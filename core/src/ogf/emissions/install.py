@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from ogf.emissions import comments
 from ogf.emissions.choice import Choice, read
 from ogf.emissions.methods import method, methods
-from ogf.files.statement import put
-from ogf.files.table import data_table, literal
+from ogf.files.statement import data_table, put
+from ogf.files.table import literal
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from ogf.hookspecs import Context
     from ogf.window import Window
 
+_NUMBER = r"0{4}\d{8}"
 # What numbers the files of one export, as BigQuery, Spark and Azure do: `usage-000000000012.parquet`,
 # `part-00003.csv.gz`, `part_1_0001.csv`. Twelve digits that begin with a year are a date.
-SHARD = r"(0{4}\d{8}|part-\d{5}[^/]*|part_\d+(_\d+)?)(\.[A-Za-z.]+)?$"
+SHARD = rf"({_NUMBER}|part-\d{{5}}[^/]*|part_\d+(_\d+)?)(\.[A-Za-z.]+)?$"
 DATA_NAME = re.compile(
-    r"\.(csv|json|jsonl|ndjson)(\.gz|\.zip)?$|\.(zip|gz|parquet)$|0{4}\d{8}$", re.IGNORECASE
+    rf"\.(csv|json|jsonl|ndjson)(\.gz|\.zip)?$|\.(zip|gz|parquet)$|{_NUMBER}$", re.IGNORECASE
 )
 # What tools leave beside the data: `_SUCCESS`, `.crc`, manifests and notes.
 _ASIDE = re.compile(r"(^|/)[._][^/]*$|manifest|readme|\.(md|crc|sql)$", re.IGNORECASE)

@@ -58,15 +58,6 @@ def parquet(*paths: Path) -> str:
     return f"read_parquet([{names}], hive_partitioning = false{several})"
 
 
-def data_table(path: object) -> str:
-    """What to write after FROM for a data table of a package: CSV, all columns text, their names in its first line.
-
-    How it is written is said, not sniffed: sniffing takes DuckDB five times as long as reading.
-    """
-    written = "all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"'"
-    return f"read_csv({literal(str(path))}, {written})"
-
-
 @dataclass
 class Table:
     """An opened file.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from ogf.files.table import data_table
+from ogf.files.statement import data_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

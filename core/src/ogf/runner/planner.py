@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -174,9 +175,9 @@ class Planner:
         window = self.window_of(name)
         if not any(window):
             self.listing.complete[name] = {item.partition.key for item in planned}
-        begun = {str(item.partition.month): item.partition.key for item in planned if item.state is None}
-        if self.plugin.provider.stream(name).editions:  # of which only one counts anyway
-            begun = {}
+        begun = {}
+        if not self.plugin.provider.stream(name).editions:  # of which only one counts anyway
+            begun = {str(item.partition.month): item.partition.key for item in planned if item.state is None}
         for state in vanished(self.states.get(name, {}), planned, window):
             if state.load_id is None:
                 self.listing.resolved.append(state)
@@ -208,5 +209,7 @@ class Planner:
 def _same_month(old: PartitionState, new: str | None) -> str:
     if old.month is None or new is None:
         return ""
-    forget = f"`ogf forget --provider {old.provider} --stream {old.stream} {old.partition_key}`"
-    return f" and count beside those of {new}, which is new; if both tell the same, {forget} takes the old ones out"
+    forget = shlex.join(
+        ("ogf", "forget", "--provider", old.provider, "--stream", old.stream, old.partition_key)
+    )
+    return f" and count beside those of {new}, which is new; if both tell the same, `{forget}` takes the old ones out"

@@ -128,7 +128,7 @@ def publish(
         notices = extracted.notices(planned.partition) + _unmapped_regions(extracted)
         reasons = extracted.reasons()
         repeated = alike = 0
-        twins_in: list[str] = []
+        twins = facts.Duplicates(0, 0, [])
         if planned.partition.overlapping:
             repeated = facts.collapse_overlap(connection, load.load_id)
             alike = facts.count_alike(connection, load.load_id)
@@ -141,10 +141,9 @@ def publish(
                 notices.append(f"duplicates: {twins.collapsed:,} rows were there twice and are kept once")
             if twins.differing:
                 reasons[facts.DIFFERING] += twins.differing
-                twins_in = twins.sources
             # One such pair may be much of a small month, and says nothing of how the rest was read.
             limit = max(max_reject_share, _MOST_DIFFERING)
-            check_rejects(extracted, rows, rejected, reasons, limit=limit, twins_in=twins_in)
+            check_rejects(extracted, rows, rejected, reasons, limit=limit, twins_in=twins.sources)
         old = planned.state.load_id if planned.state else None
         zeros = facts.drop_zero_emissions(connection, load.load_id) if drop_zero_emissions else 0
         rows -= zeros
@@ -156,7 +155,7 @@ def publish(
             accounts = ", ".join(extracted.withheld)
             notices.append(f"withheld: {accounts} may not be read; {kept:,} rows of the last load are kept")
         if rejected:
-            where = f", in {_first(twins_in)}{_KEEP_ONE * (len(twins_in) > 1)}" if twins_in else ""
+            where = _in(twins.sources) + _KEEP_ONE * (len(twins.sources) > 1)
             notices.append(f"rejected: {rejected:,} rows are in quarantine ({_top(reasons)}){where}")
         add_up(connection, str(load.load_id))
         _flip(
@@ -186,10 +185,9 @@ def check_rejects(
     """Refuse a partition of which too large a share was refused: it is more likely misread than bad."""
     if rejected > limit * (rows + rejected):
         sources = list(dict.fromkeys((*extracted.refused_in, *twins_in)))
-        where = f", in {_first(sources)}" if sources else ""
         outline = f"{rejected:,} of {rows + rejected:,} rows were refused, more than {limit * 100:g} %"
         error = TooManyRefused(
-            f"{outline} ({_top(reasons)}){where}",
+            f"{outline} ({_top(reasons)}){_in(sources)}",
             error_class=ErrorClass.BAD_REQUEST,
             hint="the same month may have been exported twice, with other figures: keep the newer export only"
             if len(twins_in) > 1
@@ -200,8 +198,10 @@ def check_rejects(
         raise error
 
 
-def _first(sources: Sequence[str]) -> str:
-    return ", ".join(sources[:2]) + (f" and {len(sources) - 2} more" if len(sources) > 2 else "")
+def _in(sources: Sequence[str]) -> str:
+    if not sources:
+        return ""
+    return f", in {', '.join(sources[:2])}" + (f" and {len(sources) - 2} more" if len(sources) > 2 else "")
 
 
 def _top(reasons: Counter[str]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ogf.checks import folder, listed, tried
 from ogf.errors import ErrorClass, OgfError, SourceError
+from ogf.files.loose import DATA_NAME
 from ogf.files.store import LocalStore
 from ogf.hookspecs import Check
 from ogf_gcp.errors import located
@@ -35,7 +36,6 @@ _COLUMNS = {
     "billing": {"cost", "credits", "export_time"},
     "focus": {"BilledCost", "BillingPeriodStart"},
 }
-_DATA = (".parquet", ".csv", ".csv.gz", ".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 _DENIED = ("accessDenied", "google.api_core.exceptions.Forbidden")
 
 
@@ -183,12 +183,12 @@ def _uri(name: TableName) -> str:
 
 
 def _data(store: LocalStore) -> str:
-    data = (path for path in store.folder.rglob("*") if path.name.lower().endswith(_DATA) and path.is_file())
+    data = (path for path in store.folder.rglob("*") if DATA_NAME.search(path.name) and path.is_file())
     found = next(data, None)
     if found is None:
         raise SourceError(
             f"there are no data files below {store.folder}",
             error_class=ErrorClass.NOT_FOUND,
-            hint=f"copy exports there: files ending in {', '.join(_DATA)}",
+            hint="copy exports there: Parquet, CSV or JSON files",
         )
     return f"data files such as {found.relative_to(store.folder)}"

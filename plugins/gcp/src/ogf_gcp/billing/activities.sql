@@ -1,11 +1,10 @@
 -- Cloud Billing rows (source: the columns of columns.csv, typed) as activities. A credit is a row of its own, so
 -- that the sum of cost is net and nothing is multiplied.
--- mapping.py fills in the markers: the projection of the file, its URI as a literal, physical.sql, and the cost type
--- of the rows of a file without that column.
+-- mapping.py fills in the markers: the projection of the file, its URI as a literal, and physical.sql.
 WITH typed AS (
     :source
 ), split AS (
-    SELECT typed.* EXCLUDE (credits, cost) REPLACE (coalesce(cost_type, :otherwise) AS cost_type), coalesce(place_region, place) AS region,
+    SELECT typed.* EXCLUDE (credits, cost), coalesce(place_region, place) AS region,
         unnest(list_concat([NULL], coalesce(credits, []))) AS credit,
         unnest(range(len(coalesce(credits, [])) + 1)) AS line, cost AS own_cost
     FROM typed

@@ -39,7 +39,6 @@ def activities_sql(table: Table, *, only: tuple[str, str] | None = None) -> str:
         source=_DIVISION.part(_rows(table), only),
         physical=files("ogf_gcp.billing").joinpath("physical.sql").read_text(encoding="utf-8"),
         uri=literal(table.uri),
-        otherwise="NULL" if "cost_type" in find(table, _COLUMNS) else "'regular'",
     )
 
 
@@ -51,8 +50,11 @@ def months_sql(table: Table) -> str:
 def _rows(table: Table) -> str:
     found = find(table, _COLUMNS)
     require(table, _COLUMNS, found, hint="check that this is a Cloud Billing export")
+    columns = dict(zip((item.column for item in _COLUMNS), typed(_COLUMNS, found), strict=True))
+    if "cost_type" not in found:  # a NULL would say that the row's is unknown
+        columns["cost_type"] = "'regular' AS cost_type"
     return (
-        f"SELECT {', '.join(typed(_COLUMNS, found))},\n        {raw_value(found, 'cost')} AS raw_cost,"
+        f"SELECT {', '.join(columns.values())},\n        {raw_value(found, 'cost')} AS raw_cost,"
         f"\n        {raw_value(found, 'amount')} AS raw_amount,\n        {raw_row(_COLUMNS, found)} AS raw_row,"
         f"\n        {unreadable(_COLUMNS, found)} AS list_unreadable\n        FROM {table.source}"
     )
